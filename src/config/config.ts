@@ -1,0 +1,106 @@
+// The configuration: read, merged, checked, and frozen; or every problem it has. What it means
+// for sockets and routes is decided elsewhere, from this value alone.
+
+import { dirname } from 'node:path'
+
+import { printAdmin, toAdmin } from './admin.ts'
+import type { AdminConfig } from './admin.ts'
+import { printBucket, toBucket } from './buckets.ts'
+import type { BucketConfig } from './buckets.ts'
+import { decode } from './decode.ts'
+import type { Decoded } from './decode.ts'
+import { substituteAll } from './env.ts'
+import type { Environment } from './env.ts'
+import { readFiles } from './files.ts'
+import { certificateProblems, httpsSchema, toHttps } from './https.ts'
+import { printLogging, toLogging } from './logging.ts'
+import type { LoggingConfig } from './logging.ts'
+import { mergeTrees } from './merge.ts'
+import type { Problem } from './problem.ts'
+import type { Settings } from './schema.ts'
+import { printServer, toServer } from './server.ts'
+import type { ServerConfig } from './server.ts'
+import { nodeAt } from './tree.ts'
+import type { Mapping } from './tree.ts'
+import { warningsOf } from './warnings.ts'
+
+export { formatProblem } from './problem.ts'
+export type { Problem } from './problem.ts'
+export { configSchema } from './schema.ts'
+
+export interface Config {
+  readonly server: ServerConfig
+  readonly buckets: readonly BucketConfig[]
+  readonly logging: LoggingConfig
+  readonly admin: AdminConfig
+}
+
+export type Loaded =
+  | {
+      readonly kind: 'loaded'
+      readonly config: Config
+      readonly warnings: readonly Problem[]
+      /** The file and all it includes, for whoever watches them. */
+      readonly files: readonly string[]
+    }
+  | { readonly kind: 'refused'; readonly problems: readonly Problem[] }
+
+export function loadConfig(file: string, env: Environment): Loaded {
+  const read = readFiles(file, env)
+  const merged = mergeTrees(read.sources)
+  const located = (problem: Problem): Problem => ({
+    ...problem,
+    file: problem.file ?? merged.fileOf(problem.path) ?? file,
+  })
+  const folder = dirname(file)
+  const { tree, problems: unset } = substituteAll(merged.tree, env)
+  const told = new Set([...merged.problems, ...unset].map(({ path }) => path))
+  // What is missing may stand in the file that could not be read: then only that one is told.
+  const decoded: Decoded = read.isWhole ? decode(tree, told) : { kind: 'refused', problems: [] }
+  const problems = [
+    ...read.problems,
+    ...merged.problems,
+    ...unset,
+    ...(decoded.kind === 'refused' ? decoded.problems : []),
+    ...httpsProblems(tree, folder),
+  ]
+  if (decoded.kind === 'refused' || problems.length > 0) {
+    return { kind: 'refused', problems: problems.map(located) }
+  }
+  const config = freeze(toConfig(decoded.settings, folder))
+  const warnings = [...read.warnings, ...warningsOf(config)].map(located)
+  return { kind: 'loaded', config, warnings, files: read.files }
+}
+
+// Looked at apart from everything else, so that a bad certificate is told together with
+// whatever else is wrong.
+function httpsProblems(tree: Mapping, folder: string): readonly Problem[] {
+  const settings = httpsSchema.safeParse(nodeAt(tree, ['server', 'https']))
+  const https = settings.success ? toHttps(settings.data, folder) : undefined
+  return https === undefined ? [] : certificateProblems(https)
+}
+
+function toConfig(settings: Settings, folder: string): Config {
+  return {
+    server: toServer(settings.server, folder),
+    buckets: settings.buckets.map(toBucket),
+    logging: toLogging(settings.logging),
+    admin: toAdmin(settings.admin),
+  }
+}
+
+/** In the file's own words, defaults filled in, secrets masked: it loads again to the same values. */
+export function printConfig(config: Config): object {
+  return {
+    server: printServer(config.server),
+    buckets: config.buckets.map(printBucket),
+    logging: printLogging(config.logging),
+    admin: printAdmin(config.admin),
+  }
+}
+
+function freeze<T>(value: T): T {
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value
+  for (const child of Object.values(value)) freeze(child)
+  return Object.freeze(value)
+}

@@ -1,0 +1,126 @@
+// The whole file as one schema, and what can be read off it: the JSON Schema for editors,
+// and the list of settings that the documentation is held against.
+
+import { adminAddress, adminSchema } from './admin.ts'
+import { isWrittenAddress, wouldCollide } from './address.ts'
+import { bucketSchema, bucketsRule } from './buckets.ts'
+import { field, textOf } from './fields.ts'
+import { loggingSchema } from './logging.ts'
+import { section } from './section.ts'
+import type { Loose, RuleProblem } from './section.ts'
+import { serverAddress, serverSchema } from './server.ts'
+import type { KnownKeys } from './suggest.ts'
+import { isMapping } from './tree.ts'
+import { z } from './zod.ts'
+
+const include = field({
+  wanted: 'a file name',
+  json: { anyOf: [{ type: 'string' }, { type: 'array', items: { type: 'string' } }] },
+  read: textOf,
+})
+
+export const configShape = section(
+  {
+    include: include.optional(),
+    server: serverSchema.prefault({}),
+    buckets: z.array(bucketSchema).min(1),
+    logging: loggingSchema.prefault({}),
+    admin: adminSchema.prefault({}),
+  },
+  ({ buckets }) =>
+    bucketsRule(buckets).map((found) => ({ ...found, path: ['buckets', ...found.path] })),
+  listenersDiffer,
+)
+
+export type Settings = z.output<typeof configShape>
+
+function listenersDiffer({ server, admin }: Loose): RuleProblem[] {
+  if (!isMapping(server) || !isMapping(admin)) return []
+  const { address: main, port } = server
+  const operations = admin['address']
+  if (isBroken(main) || isBroken(operations)) return []
+  const collides = wouldCollide(
+    serverAddress(
+      isWrittenAddress(main) ? main : undefined,
+      typeof port === 'number' ? port : undefined,
+    ),
+    adminAddress(isWrittenAddress(operations) ? operations : undefined),
+  )
+  if (!collides) return []
+  const message = 'is the port of server.address too; two listeners need two'
+  return [{ path: ['admin', 'address'], message, hint: 'its default is 127.0.0.1:9090' }]
+}
+
+function isBroken(address: unknown): boolean {
+  return address !== undefined && !isWrittenAddress(address)
+}
+
+/** For editors: `sluice config --schema`. */
+export function configSchema(): JsonSchema {
+  return z.toJSONSchema(configShape, {
+    io: 'input',
+    override: ({ zodSchema, jsonSchema }) => {
+      delete jsonSchema['documentedDefault']
+      const value = z.globalRegistry.get(zodSchema)?.['documentedDefault']
+      if (typeof value === 'string' || typeof value === 'number') jsonSchema.default = value
+    },
+  })
+}
+
+export type JsonSchema = z.core.JSONSchema.JSONSchema
+
+export interface Setting {
+  /** Lists as `[]`: `buckets[].s3.replicas[].name`. */
+  readonly path: string
+  readonly isRequired: boolean
+  /** As an operator would write it; undefined when there is none. */
+  readonly default: unknown
+}
+
+/** Every setting there is, sections left out. */
+export function listSettings(): readonly Setting[] {
+  return settingsBelow(configSchema(), '')
+}
+
+function settingsBelow(schema: JsonSchema, path: string): readonly Setting[] {
+  return propertiesOf(schema).flatMap(([name, property]) => {
+    const at = path === '' ? name : `${path}.${name}`
+    const nested = nestedIn(property)
+    if (nested !== undefined) return settingsBelow(nested, property === nested ? at : `${at}[]`)
+    const isRequired = schema.required?.includes(name) === true
+    return [{ path: at, isRequired, default: property.default }]
+  })
+}
+
+export function knownKeys(): KnownKeys {
+  const keys = new Map<string, readonly string[]>()
+  const visit = (schema: JsonSchema, path: string) => {
+    const properties = propertiesOf(schema)
+    keys.set(
+      path,
+      properties.map(([name]) => name),
+    )
+    for (const [name, property] of properties) {
+      const nested = nestedIn(property)
+      const at = path === '' ? name : `${path}.${name}`
+      if (nested !== undefined) visit(nested, property === nested ? at : `${at}[]`)
+    }
+  }
+  visit(configSchema(), '')
+  return keys
+}
+
+function propertiesOf(schema: JsonSchema): [string, JsonSchema][] {
+  return Object.entries(schema.properties ?? {}).filter(
+    (entry): entry is [string, JsonSchema] => typeof entry[1] === 'object',
+  )
+}
+
+/** The section a property is, or is a list of. */
+function nestedIn(property: JsonSchema): JsonSchema | undefined {
+  if (property.properties !== undefined) return property
+  const { items } = property
+  return typeof items === 'object' && !Array.isArray(items) && items.properties !== undefined
+    ? items
+    : undefined
+}

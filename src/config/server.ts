@@ -1,0 +1,153 @@
+// The main listener: where it listens, how much a client may send, how long it may take.
+
+import { address, formatAddress, isWrittenAddress } from './address.ts'
+import type { Address, WrittenAddress } from './address.ts'
+import { duration, field, flag, integer, size, textOf } from './fields.ts'
+import { httpsSchema, printHttps, toHttps } from './https.ts'
+import type { HttpsConfig } from './https.ts'
+import { documentedDefault, section } from './section.ts'
+import type { Loose, RuleProblem } from './section.ts'
+import { FromEnv, isMapping } from './tree.ts'
+import { formatDuration, formatSize } from '../primitives/units.ts'
+import type { z } from './zod.ts'
+
+export type { Address } from './address.ts'
+export type { HttpsConfig } from './https.ts'
+
+export interface ServerConfig {
+  readonly address: Address
+  readonly threads: number | 'auto'
+  readonly https: HttpsConfig | undefined
+  readonly http2: boolean
+  readonly limits: LimitsConfig
+  readonly shutdown: { readonly drainMs: number; readonly lameDuckMs: number }
+  readonly securityHeaders: boolean
+}
+
+export interface LimitsConfig {
+  readonly maxHeaderBytes: number
+  readonly maxUriLength: number
+  readonly headerTimeoutMs: number
+  readonly keepAliveTimeoutMs: number
+  readonly stallTimeoutMs: number
+}
+
+const standard: Address = { host: '0.0.0.0', port: 8080 }
+const standardLimits = { max_header_size: '16KB', max_uri_length: 8192 }
+
+const threads = field<number | 'auto'>({
+  wanted: 'auto or a whole number from 1 to 1024',
+  json: { anyOf: [{ const: 'auto' }, { type: 'integer', minimum: 1, maximum: 1024 }] },
+  read: (input) => {
+    if (textOf(input) === 'auto') return 'auto'
+    const count = input instanceof FromEnv ? Number(input.text) : input
+    const isCount = typeof count === 'number' && Number.isInteger(count)
+    return isCount && count >= 1 && count <= 1024 ? count : undefined
+  },
+})
+
+const maxHeaderSize = size(1024, 1024 * 1024)
+const maxUriLength = integer(64, 1024 * 1024)
+
+const limitsSchema = section({
+  max_header_size: documentedDefault(maxHeaderSize, standardLimits.max_header_size),
+  max_uri_length: documentedDefault(maxUriLength, standardLimits.max_uri_length),
+  header_timeout: duration().prefault('10s'),
+  keep_alive_timeout: duration().prefault('65s'),
+  stall_timeout: duration().prefault('60s'),
+})
+
+export const serverSchema = section(
+  {
+    address: documentedDefault(address(), formatAddress(standard)),
+    port: integer(0, 65_535).optional(),
+    threads: threads.prefault('auto'),
+    https: httpsSchema.optional(),
+    http2: flag().prefault(true),
+    limits: limitsSchema.prefault({}),
+    security_limits: section({
+      max_header_size: maxHeaderSize.optional(),
+      max_uri_length: maxUriLength.optional(),
+    }).optional(),
+    shutdown: section({
+      drain: duration({ min: 0 }).prefault('30s'),
+      lame_duck: duration({ min: 0 }).prefault('0s'),
+    }).prefault({}),
+    security_headers: flag().prefault(true),
+  },
+  onePort,
+  oneSpelling,
+)
+
+export type ServerSettings = z.output<typeof serverSchema>
+
+function onePort({ address, port }: Loose): RuleProblem[] {
+  if (!isWrittenAddress(address) || address.port === undefined || typeof port !== 'number')
+    return []
+  if (address.port === port) return []
+  const message = `contradicts server.address, which names port ${address.port}`
+  return [{ path: ['port'], message, hint: 'name the port once' }]
+}
+
+function oneSpelling({ limits, security_limits: alias }: Loose): RuleProblem[] {
+  if (!isMapping(limits) || !isMapping(alias)) return []
+  return Object.keys(standardLimits)
+    .filter((name) => limits[name] !== undefined && alias[name] !== undefined)
+    .map((name) => ({
+      path: ['security_limits', name],
+      message: `is given twice: server.limits.${name} is the same setting`,
+      hint: 'keep server.limits',
+    }))
+}
+
+export function serverAddress(written: WrittenAddress | undefined, port?: number): Address {
+  return {
+    host: written?.host ?? standard.host,
+    port: written?.port ?? port ?? standard.port,
+  }
+}
+
+export function toServer(settings: ServerSettings, folder: string): ServerConfig {
+  const { drain, lame_duck } = settings.shutdown
+  return {
+    address: serverAddress(settings.address, settings.port),
+    threads: settings.threads,
+    https: toHttps(settings.https, folder),
+    http2: settings.http2,
+    limits: toLimits(settings),
+    shutdown: { drainMs: drain, lameDuckMs: lame_duck },
+    securityHeaders: settings.security_headers,
+  }
+}
+
+function toLimits({ limits, security_limits: alias }: ServerSettings): LimitsConfig {
+  return {
+    maxHeaderBytes: limits.max_header_size ?? alias?.max_header_size ?? 16 * 1024,
+    maxUriLength: limits.max_uri_length ?? alias?.max_uri_length ?? standardLimits.max_uri_length,
+    headerTimeoutMs: limits.header_timeout,
+    keepAliveTimeoutMs: limits.keep_alive_timeout,
+    stallTimeoutMs: limits.stall_timeout,
+  }
+}
+
+export function printServer(server: ServerConfig): object {
+  const { limits, shutdown } = server
+  return {
+    address: formatAddress(server.address),
+    threads: server.threads,
+    https: printHttps(server.https),
+    http2: server.http2,
+    limits: {
+      max_header_size: formatSize(limits.maxHeaderBytes),
+      max_uri_length: limits.maxUriLength,
+      header_timeout: formatDuration(limits.headerTimeoutMs),
+      keep_alive_timeout: formatDuration(limits.keepAliveTimeoutMs),
+      stall_timeout: formatDuration(limits.stallTimeoutMs),
+    },
+    shutdown: {
+      drain: formatDuration(shutdown.drainMs),
+      lame_duck: formatDuration(shutdown.lameDuckMs),
+    },
+    security_headers: server.securityHeaders,
+  }
+}

@@ -1,0 +1,35 @@
+// A configuration on its way to a worker thread: plain data, in which secrets are plain too for as
+// long as the message lives, and are secrets again on the other side.
+
+import { Secret } from '../primitives/secret.ts'
+import type { Config } from './config.ts'
+
+const REVEALED = 'revealed-secret'
+
+export function packConfig(config: Config): unknown {
+  return pack(config)
+}
+
+export function unpackConfig(packed: unknown): Config {
+  // What `packConfig` made of a Config, and nothing else, is handed to a worker.
+  return unpack(packed) as Config
+}
+
+function pack(value: unknown): unknown {
+  if (value instanceof Secret) return { [REVEALED]: value.reveal() }
+  return mapChildren(value, pack)
+}
+
+function unpack(value: unknown): unknown {
+  if (typeof value === 'object' && value !== null && REVEALED in value) {
+    return new Secret(String(value[REVEALED]))
+  }
+  return mapChildren(value, unpack)
+}
+
+function mapChildren(value: unknown, change: (child: unknown) => unknown): unknown {
+  if (Array.isArray(value)) return value.map(change)
+  if (value instanceof Map) return value
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(Object.entries(value).map(([name, child]) => [name, change(child)]))
+}

@@ -1,0 +1,37 @@
+// What is legal and yet probably not what was meant.
+
+import type { BucketConfig } from './buckets.ts'
+import type { Problem } from './problem.ts'
+import type { S3Config } from './s3.ts'
+
+const ownPaths: readonly string[] = ['/health', '/ready']
+
+export function warningsOf({ buckets }: { readonly buckets: readonly BucketConfig[] }): Problem[] {
+  return buckets.flatMap((bucket, index) => bucketWarnings(bucket, `buckets[${index}]`))
+}
+
+function bucketWarnings({ pathPrefix, s3 }: BucketConfig, path: string): Problem[] {
+  const warnings: Problem[] = []
+  if (ownPaths.includes(pathPrefix)) {
+    const message = `${pathPrefix} itself is answered by Sluice, only what is below it by the bucket`
+    warnings.push({ path: `${path}.path_prefix`, message })
+  }
+  if (s3.hedge !== undefined && s3.replicas.length === 1) {
+    const message = 'does nothing with one replica: a hedge asks another'
+    warnings.push({ path: `${path}.s3.hedge`, message })
+  }
+  if (s3.replicas.some(({ keyPrefix }) => keyPrefix.startsWith('/'))) {
+    const message = 'begins with "/", so every key asked for does too'
+    warnings.push({ path: `${path}.s3.key_prefix`, message })
+  }
+  if (s3.balance !== 'priority' && !sharesPriority(s3)) {
+    const message = `${s3.balance} does nothing: it chooses among replicas of equal priority`
+    const hint = 'give several replicas the same priority'
+    warnings.push({ path: `${path}.s3.balance`, message, hint })
+  }
+  return warnings
+}
+
+function sharesPriority({ replicas }: S3Config): boolean {
+  return new Set(replicas.map(({ priority }) => priority)).size < replicas.length
+}

@@ -1,0 +1,40 @@
+// Facts that belong to no request. A capability is handed an `Emit` and knows no logger.
+
+export type Event =
+  | {
+      readonly kind: 'breaker'
+      readonly bucket: string
+      readonly replica: string
+      readonly state: string
+    }
+  | {
+      readonly kind: 'replica-health'
+      readonly bucket: string
+      readonly replica: string
+      readonly health: string
+      readonly reason?: string
+    }
+  | {
+      readonly kind: 'region-learned'
+      readonly bucket: string
+      readonly replica: string
+      readonly region: string
+    }
+  | {
+      readonly kind: 'worker-died'
+      readonly worker: number
+      readonly deaths: number
+      readonly error: string
+    }
+  | { readonly kind: 'certificate-reloaded'; readonly certPath: string }
+  | { readonly kind: 'certificate-rejected'; readonly certPath: string; readonly reason: string }
+  | {
+      readonly kind: 'operations-listener-absent'
+      readonly address: string
+      readonly reason: string
+    }
+  | { readonly kind: 'draining'; readonly reason: string }
+  | { readonly kind: 'drained'; readonly cut: number }
+  | { readonly kind: 'bug'; readonly error: unknown; readonly requestId?: string }
+
+export type Emit = (event: Event) => void

@@ -1,0 +1,64 @@
+// One request and its answer: what came in, the facts noted on the way and the marks in time. It
+// ends when the body has ended, not when the headers left, and is observed once, then.
+
+import type { RefusalCode } from './refusal.ts'
+import type { Request } from './request.ts'
+
+export interface Arrival {
+  readonly id: string
+  /** Epoch ms. */
+  readonly receivedAt: number
+  /** Monotonic ms. */
+  readonly startedAt: number
+  readonly method: string
+  /** As it came, with its query. */
+  readonly target: string
+  readonly clientAddress: string
+}
+
+/** What each phase leaves behind, for the log and its like: plain data. */
+export interface Facts {
+  receive?: Request
+  route?: { readonly bucket: string; readonly key: string }
+  obtain?: OriginFact
+  refusal?: { readonly code: RefusalCode; readonly cause: unknown }
+}
+
+/** Grows while the body streams. */
+export interface OriginFact {
+  readonly attempts: number
+  readonly replica: string | undefined
+  readonly failed: readonly {
+    readonly replica: string
+    readonly kind: string
+    readonly phase: string
+  }[]
+}
+
+export interface Sent {
+  readonly status: number
+  /** Of the body, as far as they left this process. */
+  readonly bytes: number
+  /** The whole answer went out. */
+  readonly isWhole: boolean
+  /** Monotonic ms of the first byte; undefined when there was none. */
+  readonly firstByteAt: number | undefined
+  readonly endedAt: number
+}
+
+export class Exchange {
+  readonly arrival: Arrival
+  readonly facts: Facts = {}
+  /** Aborted when the client leaves. */
+  readonly signal: AbortSignal
+  sent: Sent | undefined
+
+  constructor(arrival: Arrival, signal: AbortSignal) {
+    this.arrival = arrival
+    this.signal = signal
+  }
+
+  note<Phase extends keyof Facts>(phase: Phase, fact: NonNullable<Facts[Phase]>): void {
+    this.facts[phase] = fact
+  }
+}

@@ -1,0 +1,14 @@
+// What an answer is before it meets a socket: status, headers and a body. Nothing else can be one.
+
+import type { Body } from './body.ts'
+
+export interface Reply {
+  readonly status: number
+  /** Flat name, value, name, value… in latin1, as they will be written. */
+  readonly headers: readonly string[]
+  readonly body: Body
+  /** The Content-Length to state when it is not the body's own: a HEAD states the GET's. */
+  readonly statedLength?: number | undefined
+  /** The connection is not to be used again after this answer. */
+  readonly close?: boolean
+}

@@ -1,0 +1,41 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+
+import { prefersHtml } from './accept.ts'
+
+const html = [
+  'text/html',
+  'TEXT/HTML; charset=utf-8',
+  'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8',
+  'application/xhtml+xml',
+  'text/html;q=0.5, application/json;q=0.5',
+  'application/json;q=0.4, text/html ; Q=0.5',
+  'text/html, */*',
+]
+for (const accept of html) {
+  test(`${accept} prefers HTML`, () => {
+    assert.equal(prefersHtml(accept), true)
+  })
+}
+
+const notHtml = [
+  undefined,
+  '',
+  '*/*',
+  'text/*',
+  'application/json',
+  'application/json, text/html;q=0.9',
+  'text/html;q=0',
+  'text/html;q=0.000, */*;q=0',
+  'text/html;q=0.5, */*',
+  'text/html;q=0.5, application/*;q=0.6, */*;q=0.1',
+  'application/json;q=0.6, text/html;Q=0.5',
+  'text/html;q=high',
+  'text/html;q=2',
+  'text/htmlx',
+]
+for (const accept of notHtml) {
+  test(`${JSON.stringify(accept)} does not prefer HTML`, () => {
+    assert.equal(prefersHtml(accept), false)
+  })
+}

@@ -1,0 +1,52 @@
+// Header fields as they travel: a flat list of names and values in latin1, one character a byte, so
+// what an origin sent reaches the client byte for byte.
+
+/** name, value, name, value, … */
+export type HeaderList = readonly string[]
+
+/**
+ * Fields that belong to one connection (RFC 9110 §7.6.1), with those that only speak of it: trailers
+ * are not relayed, and proxy credentials are between a client and the proxy it knows.
+ */
+export const HOP_BY_HOP: ReadonlySet<string> = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+])
+
+/** The first value of `lowerName`, whatever the case of the list's names. */
+export function headerValue(list: HeaderList, lowerName: string): string | undefined {
+  for (let index = 0; index + 1 < list.length; index += 2) {
+    const name = list[index]
+    if (name?.length === lowerName.length && name.toLowerCase() === lowerName)
+      return list[index + 1]
+  }
+  return undefined
+}
+
+export function latin1(bytes: Buffer): string {
+  return bytes.toString('latin1')
+}
+
+/** A token (RFC 9110 §5.6.2). */
+export function isValidHeaderName(name: string): boolean {
+  return /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(name)
+}
+
+/**
+ * Tab, space, visible ASCII and the bytes above it (RFC 9110 §5.5). CR, LF and NUL would split a
+ * message; the other controls, and characters that are no byte, node refuses by throwing.
+ */
+export function isValidHeaderValue(value: string): boolean {
+  for (let index = 0; index < value.length; index++) {
+    const code = value.charCodeAt(index)
+    if ((code < 0x20 && code !== 0x09) || code === 0x7f || code > 0xff) return false
+  }
+  return true
+}

@@ -1,0 +1,64 @@
+// Config → Snapshot: everything that can be worked out before a request arrives is worked out
+// here.
+
+import type { BucketConfig } from '../config/buckets.ts'
+import type { Config } from '../config/config.ts'
+import type { Emit } from '../exchange/event.ts'
+import { Origin } from '../origin/origin.ts'
+import type { Route, Snapshot, Website } from '../proxy/proxy.ts'
+import { RouteTable } from '../routing/routing.ts'
+
+export interface Compiled {
+  readonly snapshot: Snapshot
+  readonly origins: ReadonlyMap<string, Origin>
+}
+
+/** `random` gives a number in [0, 1). */
+export function compile(config: Config, random: () => number, emit: Emit): Compiled {
+  const origins = new Map<string, Origin>()
+  const routes = config.buckets.map((bucket) => {
+    const origin = new Origin({ bucket: bucket.name, config: bucket.s3, random, emit })
+    origins.set(bucket.name, origin)
+    return { prefix: bucket.pathPrefix, hosts: bucket.hosts, value: routeFor(bucket, origin) }
+  })
+  const { limits, securityHeaders } = config.server
+  const snapshot: Snapshot = {
+    routes: new RouteTable(routes),
+    limits: { maxHeaderBytes: limits.maxHeaderBytes, maxUriLength: limits.maxUriLength },
+    commonHeaders: commonHeaders(securityHeaders),
+  }
+  return { snapshot, origins }
+}
+
+function routeFor(bucket: BucketConfig, origin: Origin): Route {
+  const { set, remove } = bucket.responseHeaders
+  const owned = [...Object.keys(set), ...remove].map((name) => name.toLowerCase())
+  return {
+    bucket: bucket.name,
+    pathPrefix: bucket.pathPrefix,
+    origin,
+    allowVersions: bucket.allowVersions,
+    hideForbidden: bucket.hideForbidden,
+    metadataHeaders: bucket.metadataHeaders,
+    setHeaders: Object.entries(set).flat(),
+    ownedHeaders: new Set(owned),
+    website: websiteFor(bucket),
+  }
+}
+
+function websiteFor({ indexDocument, redirectSlash, errorDocument, spa }: BucketConfig): Website {
+  const isPlain = indexDocument === undefined && errorDocument.size === 0
+  return { isPlain, indexDocument, redirectSlash, errorDocuments: errorDocument, spa }
+}
+
+function commonHeaders(securityHeaders: boolean): readonly string[] {
+  const headers = [
+    'Accept-Ranges',
+    'bytes',
+    'Cache-Status',
+    'sluice; fwd=bypass',
+    'X-Cache',
+    'BYPASS',
+  ]
+  return securityHeaders ? [...headers, 'X-Content-Type-Options', 'nosniff'] : headers
+}

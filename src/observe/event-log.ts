@@ -1,0 +1,30 @@
+// What happened outside any request, in words: every sentence of the log stands here.
+
+import type { Event } from '../exchange/event.ts'
+import type { Level, Log } from './log.ts'
+
+export function writeEvent(log: Log, event: Event): void {
+  const { level, message } = SENTENCES[event.kind]
+  log.event(level, factsOf(event), message)
+}
+
+const SENTENCES: Readonly<Record<Event['kind'], { level: Level; message: string }>> = {
+  breaker: { level: 'warn', message: 'the circuit breaker of a replica changed' },
+  'replica-health': { level: 'warn', message: 'the health of a replica changed' },
+  'region-learned': { level: 'info', message: 'S3 named another region for a bucket' },
+  'worker-died': { level: 'error', message: 'a worker thread died and is replaced' },
+  'certificate-reloaded': { level: 'info', message: 'a new certificate is in use' },
+  'certificate-rejected': { level: 'error', message: 'a new certificate cannot be used' },
+  'operations-listener-absent': { level: 'warn', message: 'there is no operations listener' },
+  draining: { level: 'info', message: 'no new connections are taken; transfers finish' },
+  drained: { level: 'info', message: 'all connections are closed' },
+  bug: { level: 'error', message: 'an unexpected error' },
+}
+
+function factsOf(event: Event): object {
+  const { kind, ...facts } = event
+  if (kind !== 'bug') return { event: kind, ...facts }
+  const { error, requestId } = event
+  const stack = error instanceof Error ? error.stack : String(error)
+  return { event: kind, request_id: requestId, stack }
+}

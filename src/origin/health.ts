@@ -1,0 +1,60 @@
+// Active probes: each replica is asked at an interval whether it still answers, and a few results
+// in a row change what is believed of it. The first result is believed at once.
+
+import type { HealthCheckConfig } from '../config/s3.ts'
+import type { Emit } from '../exchange/event.ts'
+import type { Health, Replica } from './replica.ts'
+
+export class HealthCheck {
+  readonly #replica: Replica
+  readonly #config: HealthCheckConfig
+  readonly #bucket: string
+  readonly #emit: Emit
+  readonly #controller = new AbortController()
+  #timer: NodeJS.Timeout | undefined
+  #streak = 0
+
+  constructor(replica: Replica, config: HealthCheckConfig, bucket: string, emit: Emit) {
+    this.#replica = replica
+    this.#config = config
+    this.#bucket = bucket
+    this.#emit = emit
+  }
+
+  start(): void {
+    void this.#round()
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer)
+    this.#controller.abort()
+  }
+
+  async #round(): Promise<void> {
+    const { key, timeoutMs, intervalMs } = this.#config
+    const { signal } = this.#controller
+    try {
+      await this.#replica.probe(key, { timeoutMs, signal })
+      this.#learn(true)
+    } catch (error) {
+      // The error is the result: whatever it is, the replica did not answer as it should.
+      if (!signal.aborted)
+        this.#learn(false, error instanceof Error ? error.message : String(error))
+    }
+    if (signal.aborted) return
+    this.#timer = setTimeout(() => void this.#round(), intervalMs).unref()
+  }
+
+  #learn(isGood: boolean, reason?: string): void {
+    const replica = this.#replica
+    const seen: Health = isGood ? 'healthy' : 'unhealthy'
+    this.#streak = seen === replica.probed ? 0 : this.#streak + 1
+    const threshold = isGood ? this.#config.healthyThreshold : this.#config.unhealthyThreshold
+    if (seen === replica.probed || (replica.probed !== 'probing' && this.#streak < threshold))
+      return
+    replica.probed = seen
+    this.#streak = 0
+    const event = { bucket: this.#bucket, replica: replica.name, health: seen }
+    this.#emit({ kind: 'replica-health', ...event, ...(reason === undefined ? {} : { reason }) })
+  }
+}

@@ -1,0 +1,108 @@
+// A replica's successful answer read as facts: the object's head and which of its bytes follow.
+// Nothing is believed that does not fit what was asked (a 206 for other bytes, a 200 that carries
+// a Content-Range), because a body spliced from wrong bytes is worse than none.
+
+import type { ByteRange, RangeSpec } from '../http/range.ts'
+import { parseContentRange } from '../http/range.ts'
+import type { ObjectHead } from '../exchange/object-head.ts'
+import { OriginFailure } from './failure.ts'
+import type { AnswerHeaders } from './transport.ts'
+
+export interface ObjectFacts {
+  readonly head: ObjectHead
+  readonly first: number
+  /** Inclusive; -1 for an empty object; undefined where the size is unknown. */
+  readonly last: number | undefined
+}
+
+/** What a client may see besides the fields that have a place of their own. */
+const PASSED_FIELDS: readonly (readonly [string, string])[] = [
+  ['content-encoding', 'Content-Encoding'],
+  ['content-language', 'Content-Language'],
+  ['content-disposition', 'Content-Disposition'],
+  ['cache-control', 'Cache-Control'],
+  ['expires', 'Expires'],
+]
+
+export interface AskedBytes {
+  readonly range: RangeSpec | undefined
+  /** A part number makes S3 choose the range. */
+  readonly isPart: boolean
+}
+
+export function readObjectAnswer(
+  status: number,
+  headers: AnswerHeaders,
+  asked: AskedBytes,
+): ObjectFacts {
+  const length = wholeNumber(single(headers['content-length']))
+  if (status !== 206) {
+    const head = readHead(headers, length)
+    return { head, first: 0, last: length === undefined ? undefined : length - 1 }
+  }
+  const covered = coveredRange(single(headers['content-range']))
+  const fits = asked.isPart || (asked.range !== undefined && covers(covered, asked.range))
+  const isWhole = length === undefined || length === covered.last - covered.first + 1
+  if (!fits || !isWhole) throw new OriginFailure('protocol', 'a 206 for other bytes than asked')
+  return { head: readHead(headers, covered.size), first: covered.first, last: covered.last }
+}
+
+interface Covered extends ByteRange {
+  readonly size: number
+}
+
+function coveredRange(header: string | undefined): Covered {
+  const range = parseContentRange(header)
+  if (range === undefined || 'unsatisfiedSize' in range || range.size === undefined) {
+    throw new OriginFailure('protocol', 'a 206 without a Content-Range that tells the size')
+  }
+  return { first: range.first, last: range.last, size: range.size }
+}
+
+function covers(covered: Covered, asked: RangeSpec): boolean {
+  const end = covered.size - 1
+  switch (asked.kind) {
+    case 'bounded':
+      return covered.first === asked.first && covered.last === Math.min(asked.last, end)
+    case 'open':
+      return covered.first === asked.first && covered.last === end
+    case 'suffix':
+      return covered.first === Math.max(0, covered.size - asked.length) && covered.last === end
+  }
+}
+
+function readHead(headers: AnswerHeaders, size: number | undefined): ObjectHead {
+  const fields: string[] = []
+  for (const [name, sentName] of PASSED_FIELDS) {
+    const value = single(headers[name])
+    if (value !== undefined) fields.push(sentName, value)
+  }
+  return {
+    size,
+    etag: single(headers['etag']),
+    lastModified: single(headers['last-modified']),
+    contentType: single(headers['content-type']),
+    fields,
+    metadata: prefixed(headers, 'x-amz-meta-'),
+    checksums: prefixed(headers, 'x-amz-checksum-'),
+    versionId: single(headers['x-amz-version-id']),
+    redirectLocation: single(headers['x-amz-website-redirect-location']),
+  }
+}
+
+function prefixed(headers: AnswerHeaders, prefix: string): string[] {
+  const found: string[] = []
+  for (const name in headers) {
+    const value = name.startsWith(prefix) ? single(headers[name]) : undefined
+    if (value !== undefined) found.push(name, value)
+  }
+  return found
+}
+
+function single(value: string | string[] | undefined): string | undefined {
+  return Array.isArray(value) ? value.join(', ') : value
+}
+
+function wholeNumber(text: string | undefined): number | undefined {
+  return text !== undefined && /^\d{1,16}$/.test(text) ? Number(text) : undefined
+}

@@ -1,0 +1,96 @@
+// The origin of one bucket: asks for an object, from whichever replica will answer, and hands over
+// bytes that survive the loss of the replica they came from. Signing, addressing, failover, health
+// and S3's dialects are its business; what the answer means to a client is not.
+
+import type { S3Config } from '../config/s3.ts'
+import type { StreamBody } from '../exchange/body.ts'
+import type { Emit } from '../exchange/event.ts'
+import type { ObjectHead } from '../exchange/object-head.ts'
+import { ContinuedBody } from './continued-body.ts'
+import { HealthCheck } from './health.ts'
+import type { ObjectAnswer, ObjectQuestion } from './question.ts'
+import { Replica } from './replica.ts'
+import type { Health } from './replica.ts'
+import { ReplicaSet } from './replica-set.ts'
+import type { Trail } from './trail.ts'
+
+export { OriginFailure } from './failure.ts'
+export type { FailureKind } from './failure.ts'
+export type { ObjectQuestion } from './question.ts'
+export type { Health } from './replica.ts'
+export { createTrail } from './trail.ts'
+export type { FailedAttempt, Trail } from './trail.ts'
+
+/** An object whose bytes `first` to `last` are on their way. */
+export interface Delivered {
+  readonly kind: 'object'
+  readonly head: ObjectHead
+  readonly first: number
+  readonly last: number | undefined
+  /** Takes the bytes from `first` to `last` of those, or lets them all go. To be called once. */
+  body(first: number, last: number | undefined): StreamBody
+  discard(): void
+}
+
+export type OriginAnswer = Delivered | Exclude<ObjectAnswer, { readonly kind: 'object' }>
+
+export interface OriginOptions {
+  readonly bucket: string
+  readonly config: S3Config
+  readonly random: () => number
+  readonly emit: Emit
+}
+
+export class Origin {
+  readonly #set: ReplicaSet
+  readonly #checks: readonly HealthCheck[]
+  readonly #mostFruitless: number
+
+  constructor({ bucket, config, random, emit }: OriginOptions) {
+    const { healthCheck, circuitBreaker: policy, retry } = config
+    const isProbed = healthCheck !== undefined
+    const replicas = config.replicas.map(
+      (replica) => new Replica({ config: replica, bucket, policy, isProbed, emit }),
+    )
+    this.#set = new ReplicaSet(replicas, config, random)
+    this.#mostFruitless = Math.max(retry.maxAttempts, replicas.length)
+    this.#checks = isProbed
+      ? replicas.map((replica) => new HealthCheck(replica, healthCheck, bucket, emit))
+      : []
+  }
+
+  /** Begins the active probes. */
+  start(): void {
+    for (const check of this.#checks) check.start()
+  }
+
+  async close(): Promise<void> {
+    for (const check of this.#checks) check.stop()
+    await Promise.all(this.#set.replicas.map((replica) => replica.close()))
+  }
+
+  health(): Readonly<Record<string, Health>> {
+    return Object.fromEntries(this.#set.replicas.map((replica) => [replica.name, replica.health]))
+  }
+
+  async ask(
+    question: ObjectQuestion,
+    { signal, trail }: { signal: AbortSignal | undefined; trail: Trail },
+  ): Promise<OriginAnswer> {
+    const { answer, lease } = await this.#set.ask(question, { signal, trail, phase: 'head' })
+    if (answer.kind !== 'object') return answer
+    const body = (first: number, last: number | undefined): StreamBody =>
+      new ContinuedBody({
+        set: this.#set,
+        question,
+        found: answer,
+        lease,
+        trail,
+        first,
+        last,
+        mostFruitless: this.#mostFruitless,
+      })
+    const { head, first, last } = answer
+    return { kind: 'object', head, first, last, body, discard: () => body(first, last).discard() }
+  }
+}

@@ -1,0 +1,199 @@
+// Failover: asks one replica after another until one gives an answer. Each is tried once before
+// any is tried twice; trying twice is paid for from an allowance, so that trouble at the origin
+// is not answered with a multiple of the load. One budget of time covers all tries.
+
+import { createAllowance, earn, spend } from '../primitives/allowance.ts'
+import { backoffMs } from '../primitives/backoff.ts'
+import { monotonic } from '../primitives/clock.ts'
+import { RecentPercentile } from '../primitives/percentile.ts'
+import type { S3Config } from '../config/s3.ts'
+import { createChooser } from './choose.ts'
+import type { Choose } from './choose.ts'
+import { blamesReplica, failureFrom, OriginFailure } from './failure.ts'
+import { hedge } from './hedge.ts'
+import { Lease } from './lease.ts'
+import type { ObjectAnswer, ObjectQuestion } from './question.ts'
+import type { Replica } from './replica.ts'
+import type { Trail } from './trail.ts'
+
+export interface AskContext {
+  readonly signal: AbortSignal | undefined
+  readonly trail: Trail
+  /** Before the client has a byte, or to go on with a body that broke. */
+  readonly phase: 'head' | 'body'
+  /** The replica whose body broke: asked again only when no other is left. */
+  readonly broken?: Replica
+  /** Why an answer will not do here, if it will not. */
+  readonly reject?: (answer: ObjectAnswer) => OriginFailure | undefined
+}
+
+export interface Leased {
+  readonly answer: ObjectAnswer
+  /** The place taken at the replica: to be settled when the answer's body has ended. */
+  readonly lease: Lease
+}
+
+interface Search {
+  readonly context: AskContext
+  readonly deadline: number
+  readonly tries: Map<Replica, number>
+  /** Holds another version, or has not the object: no use in this search. */
+  readonly excluded: Set<Replica>
+  attempts: number
+}
+
+export class ReplicaSet {
+  readonly replicas: readonly Replica[]
+  readonly #config: S3Config
+  readonly #choose: Choose
+  readonly #random: () => number
+  readonly #repeats
+  readonly #hedges
+  readonly #firstByteMs: RecentPercentile
+
+  constructor(replicas: readonly Replica[], config: S3Config, random: () => number) {
+    this.replicas = replicas
+    this.#config = config
+    this.#random = random
+    this.#choose = createChooser(config.balance, random)
+    this.#repeats = createAllowance(config.retry.budgetPercent)
+    this.#hedges = createAllowance(config.hedge?.budgetPercent ?? 0)
+    const after = config.hedge?.after
+    this.#firstByteMs = new RecentPercentile(after?.kind === 'percentile' ? after.percentile : 50)
+  }
+
+  async ask(question: ObjectQuestion, context: AskContext): Promise<Leased> {
+    earn(this.#repeats)
+    earn(this.#hedges)
+    const search = this.#begin(context)
+    let failure: OriginFailure | undefined
+    for (;;) {
+      const replica = await this.#next(search)
+      if (replica === undefined) throw failure ?? this.#unavailable()
+      try {
+        const leased = await this.#attempt(replica, question, search)
+        if (!this.#isWorthAskingElsewhere(leased, search)) return leased
+        leased.lease.settle('success')
+        search.excluded.add(replica)
+      } catch (error) {
+        failure = failureFrom(error)
+        if (failure.kind === 'cancelled' || monotonic() >= search.deadline) throw failure
+      }
+    }
+  }
+
+  #begin(context: AskContext): Search {
+    const tries = new Map<Replica, number>()
+    if (context.broken !== undefined) tries.set(context.broken, 1)
+    const deadline = monotonic() + this.#config.firstByteBudgetMs
+    return { context, deadline, tries, excluded: new Set(), attempts: tries.size }
+  }
+
+  /** The next replica to try, after the wait that a repeat is due. */
+  async #next(search: Search): Promise<Replica | undefined> {
+    const fresh = this.#choose(this.#usable(search, (replica) => !search.tries.has(replica)))
+    if (fresh !== undefined) return fresh
+    if (search.attempts >= this.#config.retry.maxAttempts) return undefined
+    const repeats = this.#usable(search, (replica) => search.tries.has(replica))
+    if (repeats.length === 0) return undefined
+    // A broken body is resumed without asking the allowance: the work is half done already.
+    if (search.context.phase === 'head' && !spend(this.#repeats)) return undefined
+    const delay = backoffMs(this.#config.retry, search.attempts - 1, this.#random())
+    await pause(Math.min(delay, search.deadline - monotonic()), search.context.signal)
+    return this.#choose(repeats.filter((replica) => replica.wouldAdmit()))
+  }
+
+  /** Healthy ones if there are any; one that probes call unhealthy is better than none. */
+  #usable(search: Search, wanted: (replica: Replica) => boolean): Replica[] {
+    const usable = this.replicas.filter(
+      (replica) => wanted(replica) && !search.excluded.has(replica) && replica.wouldAdmit(),
+    )
+    const healthy = usable.filter((replica) => replica.probed !== 'unhealthy')
+    return healthy.length > 0 ? healthy : usable
+  }
+
+  #attempt(replica: Replica, question: ObjectQuestion, search: Search): Promise<Leased> {
+    const afterMs = search.attempts === 0 ? this.#hedgeAfterMs() : undefined
+    const { signal } = search.context
+    if (afterMs === undefined) return this.#try(replica, question, search, signal)
+    return hedge({
+      afterMs,
+      signal,
+      first: (own) => this.#try(replica, question, search, own),
+      second: (own) => {
+        const others = this.#usable(search, (other) => !search.tries.has(other))
+        const other = others.length > 0 && spend(this.#hedges) ? this.#choose(others) : undefined
+        return other === undefined ? undefined : this.#try(other, question, search, own)
+      },
+      release: (loser) => {
+        if (loser.answer.kind === 'object') loser.answer.body.discard()
+        loser.lease.settle('neutral')
+      },
+    })
+  }
+
+  #hedgeAfterMs(): number | undefined {
+    const { hedge: config } = this.#config
+    if (config === undefined || this.replicas.length < 2) return undefined
+    return config.after.kind === 'fixed' ? config.after.ms : this.#firstByteMs.value()
+  }
+
+  async #try(
+    replica: Replica,
+    question: ObjectQuestion,
+    search: Search,
+    signal: AbortSignal | undefined,
+  ): Promise<Leased> {
+    const { trail, phase, reject } = search.context
+    search.attempts += 1
+    search.tries.set(replica, (search.tries.get(replica) ?? 0) + 1)
+    const lease = Lease.take(replica)
+    if (lease === undefined) throw this.#unavailable()
+    trail.attempts += 1
+    const startedAt = monotonic()
+    try {
+      const timeoutMs = Math.min(replica.config.timeoutMs, search.deadline - startedAt)
+      const answer = await replica.ask(question, { timeoutMs: Math.max(1, timeoutMs), signal })
+      const unfit = reject?.(answer)
+      if (unfit !== undefined) {
+        if (answer.kind === 'object') answer.body.discard()
+        search.excluded.add(replica)
+        throw unfit
+      }
+      this.#firstByteMs.add(monotonic() - startedAt)
+      trail.replica = replica.name
+      if (answer.kind !== 'object') lease.settle('success')
+      return { answer, lease }
+    } catch (error) {
+      const failure = failureFrom(error)
+      lease.settle(blamesReplica(failure) ? 'failure' : 'neutral')
+      const { kind, code } = failure
+      if (kind !== 'cancelled') trail.failed.push({ replica: replica.name, kind, phase, code })
+      throw failure
+    }
+  }
+
+  #isWorthAskingElsewhere({ answer }: Leased, search: Search): boolean {
+    if (!this.#config.failoverOnNotFound || answer.kind !== 'not-found') return false
+    return this.#usable(search, (replica) => !search.tries.has(replica)).length > 0
+  }
+
+  #unavailable(): OriginFailure {
+    const waits = this.replicas.map((replica) => replica.openForMs())
+    const retryAfterMs = Math.min(...waits)
+    return new OriginFailure('unavailable', 'no replica is to be asked now', { retryAfterMs })
+  }
+}
+
+function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  if (signal?.aborted === true) return Promise.resolve()
+  return new Promise((resolve) => {
+    const finish = (): void => {
+      clearTimeout(timer)
+      signal?.removeEventListener('abort', finish)
+      resolve()
+    }
+    const timer = setTimeout(finish, Math.max(0, ms))
+    signal?.addEventListener('abort', finish, { once: true })
+  })
+}

@@ -1,0 +1,112 @@
+// One copy of the bucket, and what is known of it over time: breaker, requests in flight, latency,
+// and what the active probes say.
+
+import { admit, createBreaker, openForMs, settle, wouldAdmit } from '../primitives/breaker.ts'
+import type { Admission, BreakerPolicy, Outcome } from '../primitives/breaker.ts'
+import { monotonic } from '../primitives/clock.ts'
+import { createPeakEwma, latencyAt, observeLatency } from '../primitives/peak-ewma.ts'
+import type { ReplicaConfig } from '../config/s3.ts'
+import type { Emit } from '../exchange/event.ts'
+import { OriginFailure } from './failure.ts'
+import type { AskLimits, ObjectAnswer, ObjectQuestion } from './question.ts'
+import { S3Endpoint } from './s3-endpoint.ts'
+
+export type Health = 'probing' | 'healthy' | 'unhealthy'
+
+export interface ReplicaOptions {
+  readonly config: ReplicaConfig
+  /** The name of the bucket it is a copy of, for events. */
+  readonly bucket: string
+  readonly policy: BreakerPolicy
+  readonly isProbed: boolean
+  readonly emit: Emit
+}
+
+export class Replica {
+  readonly config: ReplicaConfig
+  inFlight = 0
+  /** What active probes say; a replica that is not probed is taken for healthy. */
+  probed: Health
+  readonly #options: ReplicaOptions
+  readonly #breaker = createBreaker()
+  readonly #latency = createPeakEwma()
+  readonly #endpoint: S3Endpoint
+
+  constructor(options: ReplicaOptions) {
+    const { config, bucket, emit } = options
+    this.config = config
+    this.probed = options.isProbed ? 'probing' : 'healthy'
+    this.#options = options
+    this.#endpoint = new S3Endpoint(config, (region) => {
+      emit({ kind: 'region-learned', bucket, replica: config.name, region })
+    })
+  }
+
+  get name(): string {
+    return this.config.name
+  }
+
+  /**
+   * A breaker whose time is up does not speak against the replica: it is only a request that can
+   * close it, and none would come where readiness waits for it to close.
+   */
+  get health(): Health {
+    if (this.openForMs() > 0 || this.probed === 'unhealthy') return 'unhealthy'
+    return this.#breaker.probesInFlight > 0 ? 'probing' : this.probed
+  }
+
+  /** To the first byte, as it is to be expected now; 0 where nothing is known. */
+  latencyMs(): number {
+    return latencyAt(this.#latency, monotonic())
+  }
+
+  wouldAdmit(): boolean {
+    return wouldAdmit(this.#breaker, this.#options.policy, monotonic())
+  }
+
+  openForMs(): number {
+    return openForMs(this.#breaker, monotonic())
+  }
+
+  /** A place for one request, to be given back with `settle` whatever becomes of it. */
+  admit(): Admission | undefined {
+    const before = this.#breaker.state
+    const admission = admit(this.#breaker, this.#options.policy, monotonic())
+    if (admission === undefined) return undefined
+    if (this.#breaker.state !== before) this.#announce()
+    this.inFlight += 1
+    return admission
+  }
+
+  settle(admission: Admission, outcome: Outcome): void {
+    this.inFlight -= 1
+    const end = { admission, outcome, now: monotonic() }
+    if (settle(this.#breaker, this.#options.policy, end)) this.#announce()
+  }
+
+  async ask(question: ObjectQuestion, limits: AskLimits): Promise<ObjectAnswer> {
+    const startedAt = monotonic()
+    const answer = await this.#endpoint.ask(question, limits)
+    const answeredAt = monotonic()
+    observeLatency(this.#latency, answeredAt - startedAt, answeredAt)
+    return answer
+  }
+
+  /** Throws unless the bucket, or the one key, answers: by the same road a delivery takes. */
+  async probe(key: string, limits: AskLimits): Promise<void> {
+    const answer = await this.#endpoint.ask({ method: 'HEAD', key }, limits)
+    if (answer.kind === 'object') answer.body.discard()
+    if (answer.kind === 'not-found') {
+      throw new OriginFailure('misconfigured', 'what is probed does not exist')
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#endpoint.close()
+  }
+
+  #announce(): void {
+    const { bucket, emit } = this.#options
+    emit({ kind: 'breaker', bucket, replica: this.name, state: this.#breaker.state })
+  }
+}

@@ -1,0 +1,231 @@
+// One bucket at one endpoint, spoken to in S3: signs a question, sends it, and reads the answer as
+// S3 meant it. Follows S3 to another region once and remembers it.
+
+import { monotonic, now } from '../primitives/clock.ts'
+import type { ReplicaConfig } from '../config/s3.ts'
+import { formatRange } from '../http/range.ts'
+import { addressFor } from './address.ts'
+import type { Address } from './address.ts'
+import { createCredentialSource } from './credentials.ts'
+import type { CredentialSource } from './credentials.ts'
+import { encodeKey } from './encode.ts'
+import { OriginFailure } from './failure.ts'
+import { readObjectAnswer } from './object-answer.ts'
+import type { AskLimits, ObjectAnswer, ObjectQuestion } from './question.ts'
+import { meaningOf, parseS3Error } from './s3-error.ts'
+import type { AnswerMeaning, S3Error } from './s3-error.ts'
+import { canonicalQuery, createSigner } from './sign.ts'
+import type { Signer } from './sign.ts'
+import { readText, Transport } from './transport.ts'
+import type { Answer } from './transport.ts'
+
+const ERROR_BYTES = 64 * 1024
+const RETIRED_AFTER_MS = 60_000
+/** A HEAD with one of these has more than one meaning, and no body to tell which. */
+const MUTE_STATUSES = new Set([301, 307, 400, 403, 404])
+
+const CHECKSUM_MODE = [['x-amz-checksum-mode', 'ENABLED']] as const
+
+/** One limit for all that an attempt may have to ask. */
+interface Patience {
+  readonly until: number
+  readonly signal: AbortSignal | undefined
+}
+
+interface Place {
+  readonly region: string
+  readonly address: Address
+  readonly transport: Transport
+  readonly sign: Signer
+}
+
+export class S3Endpoint {
+  readonly #config: ReplicaConfig
+  readonly #credentials: CredentialSource
+  readonly #onRegion: (region: string) => void
+  #place: Place
+
+  constructor(config: ReplicaConfig, onRegion: (region: string) => void) {
+    this.#config = config
+    this.#credentials = createCredentialSource(config.credentials, config.region)
+    this.#onRegion = onRegion
+    this.#place = openPlace(config, config.region)
+  }
+
+  async ask(question: ObjectQuestion, { timeoutMs, signal }: AskLimits): Promise<ObjectAnswer> {
+    const patience: Patience = { until: monotonic() + timeoutMs, signal }
+    const from = this.#place.region
+    const answer = await this.#send(question, patience)
+    if (isObject(answer)) return objectFrom(answer, question)
+    const error = await this.#explain(answer, question, patience)
+    const meaning = meaningOf(answer.status, error)
+    if (meaning !== 'wrong-region' || !this.#moveTo(error.region ?? regionOf(answer), from)) {
+      return this.#understand(meaning, answer.status, error)
+    }
+    // Once: a second redirect would lead in circles.
+    const moved = await this.#send(question, patience)
+    if (isObject(moved)) return objectFrom(moved, question)
+    const movedError = await this.#explain(moved, question, patience)
+    return this.#understand(meaningOf(moved.status, movedError), moved.status, movedError)
+  }
+
+  async close(): Promise<void> {
+    await this.#place.transport.close()
+  }
+
+  async #send(question: ObjectQuestion, patience: Patience): Promise<Answer> {
+    const { method } = question
+    const known = this.#credentials.get(now())
+    const credentials = known instanceof Promise ? await inTime(known, patience) : known
+    const { address, transport, sign } = this.#place
+    const path = this.#pathOf(question.key)
+    const query = queryOf(question)
+    // A checksum is of the whole object, so only the whole asks for it.
+    const amzHeaders = question.range === undefined ? CHECKSUM_MODE : []
+    const headers = ['host', address.host, ...amzHeaders.flat()]
+    if (credentials !== undefined) {
+      const unsigned = { method, host: address.host, path, query, amzHeaders }
+      headers.push(...sign(unsigned, credentials, now()))
+    }
+    if (question.range !== undefined) headers.push('range', formatRange(question.range))
+    if (question.ifMatch !== undefined) headers.push('if-match', question.ifMatch)
+    const target = query === '' ? path : `${path}?${query}`
+    const timeoutMs = msLeft(patience)
+    return transport.send({ method, path: target, headers, timeoutMs }, patience.signal)
+  }
+
+  #pathOf(key: string): string {
+    const { basePath } = this.#place.address
+    if (key === '') return basePath === '' ? '/' : basePath
+    return `${basePath}/${encodeKey(this.#config.keyPrefix + key)}`
+  }
+
+  /** S3's reason. A HEAD has no body to give it, so the same is asked with a GET for one byte. */
+  async #explain(answer: Answer, question: ObjectQuestion, patience: Patience): Promise<S3Error> {
+    const read = ({ body }: Answer): Promise<string> =>
+      readText(body, { limitBytes: ERROR_BYTES, timeoutMs: msLeft(patience) })
+    if (question.method === 'GET') return parseS3Error(await read(answer))
+    answer.body.discard()
+    if (!MUTE_STATUSES.has(answer.status)) return parseS3Error('')
+    const oneByte = { kind: 'bounded', first: 0, last: 0 } as const
+    const range = question.key === '' || question.partNumber !== undefined ? undefined : oneByte
+    const spoken = await this.#send({ ...question, method: 'GET', range }, patience)
+    const text = await read(spoken)
+    return parseS3Error(spoken.status === answer.status ? text : '')
+  }
+
+  /** False when that is where was asked already. Others may have moved there in the meantime. */
+  #moveTo(region: string | undefined, from: string): boolean {
+    if (region === undefined || region === from) return false
+    if (region === this.#place.region) return true
+    const left = this.#place.transport
+    this.#place = openPlace(this.#config, region, this.#place)
+    // What is still on its way at the old place is let finish.
+    if (left !== this.#place.transport) {
+      setTimeout(() => void left.close(), RETIRED_AFTER_MS).unref()
+    }
+    this.#onRegion(region)
+    return true
+  }
+
+  #understand(meaning: AnswerMeaning, status: number, error: S3Error): ObjectAnswer {
+    if (meaning === 'misconfigured') this.#credentials.invalidate()
+    return answerFor(meaning, status, error)
+  }
+}
+
+function msLeft({ until }: Patience): number {
+  return Math.max(1, Math.ceil(until - monotonic()))
+}
+
+function openPlace(config: ReplicaConfig, region: string, previous?: Place): Place {
+  const address = addressFor(config, region)
+  const sign = createSigner(region)
+  if (previous?.address.origin === address.origin) {
+    return { region, address, sign, transport: previous.transport }
+  }
+  const transport = new Transport(address.origin, {
+    connectTimeoutMs: config.connectTimeoutMs,
+    stallTimeoutMs: config.stallTimeoutMs,
+    keptConnections: config.connectionPoolSize,
+  })
+  return { region, address, sign, transport }
+}
+
+function queryOf({ versionId, partNumber }: ObjectQuestion): string {
+  if (versionId === undefined && partNumber === undefined) return ''
+  const parameters: [string, string][] = []
+  if (partNumber !== undefined) parameters.push(['partNumber', partNumber])
+  if (versionId !== undefined) parameters.push(['versionId', versionId])
+  return canonicalQuery(parameters)
+}
+
+function regionOf(answer: Answer): string | undefined {
+  const region = answer.headers['x-amz-bucket-region']
+  return typeof region === 'string' && /^[a-z0-9-]{1,64}$/.test(region) ? region : undefined
+}
+
+function isObject({ status }: Answer): boolean {
+  return status === 200 || status === 206
+}
+
+function objectFrom(answer: Answer, question: ObjectQuestion): ObjectAnswer {
+  const asked = { range: question.range, isPart: question.partNumber !== undefined }
+  try {
+    const facts = readObjectAnswer(answer.status, answer.headers, asked)
+    return { kind: 'object', ...facts, body: answer.body }
+  } catch (error) {
+    answer.body.discard()
+    throw error
+  }
+}
+
+function answerFor(meaning: AnswerMeaning, status: number, error: S3Error): ObjectAnswer {
+  const details = { status, code: error.code }
+  const said = `${status} ${error.code ?? ''}`.trimEnd()
+  switch (meaning) {
+    case 'not-found':
+    case 'forbidden':
+    case 'invalid':
+      return { kind: meaning }
+    case 'archived':
+      return { kind: 'forbidden' }
+    case 'precondition-failed':
+      return { kind: 'changed' }
+    case 'range-unsatisfiable':
+      return { kind: 'unsatisfiable', size: error.actualSize }
+    case 'misconfigured':
+    case 'wrong-region':
+      throw new OriginFailure('misconfigured', `S3 refuses the set-up: ${said}`, details)
+    case 'throttled':
+      throw new OriginFailure('throttled', `S3 asks to slow down: ${said}`, details)
+    case 'server-error':
+      throw new OriginFailure('server-error', `S3 failed: ${said}`, details)
+    case 'ok':
+    case 'not-modified':
+      throw new OriginFailure('protocol', `an answer to another question: ${said}`, details)
+  }
+}
+
+/** Credentials may have to be fetched; the attempt's own limit covers that too. */
+async function inTime<T>(promise: Promise<T>, patience: Patience): Promise<T> {
+  const deadline = AbortSignal.timeout(msLeft(patience))
+  const { signal: own } = patience
+  const signal = own === undefined ? deadline : AbortSignal.any([own, deadline])
+  try {
+    return await Promise.race([promise, rejectionOn(signal)])
+  } catch (error) {
+    if (own?.aborted === true) throw new OriginFailure('cancelled', 'the caller left')
+    throw new OriginFailure('credentials', 'there are no credentials to sign with', {
+      cause: error,
+    })
+  }
+}
+
+function rejectionOn(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    const fail = (): void => reject(new Error('credentials took too long'))
+    if (signal.aborted) fail()
+    else signal.addEventListener('abort', fail, { once: true })
+  })
+}

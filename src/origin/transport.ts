@@ -1,0 +1,264 @@
+// HTTP to one replica's endpoint: one attempt in, an answer or a failure out. Connections are
+// pooled; a body waits for its reader and is cancelled with it. Knows nothing of S3.
+
+import { Pool, type Dispatcher } from 'undici'
+
+import { failureFrom, OriginFailure } from './failure.ts'
+import type { Flow, Sink, StreamBody } from '../exchange/body.ts'
+
+export interface TransportOptions {
+  readonly connectTimeoutMs: number
+  readonly stallTimeoutMs: number
+  /** Connections kept for reuse; beyond them, a connection serves one request and is closed. */
+  readonly keptConnections: number
+}
+
+export interface OutgoingRequest {
+  readonly method: 'GET' | 'HEAD'
+  readonly path: string
+  /** Flat name, value… */
+  readonly headers: string[]
+  /** To the first byte of the answer. */
+  readonly timeoutMs: number
+}
+
+export type AnswerHeaders = Readonly<Record<string, string | string[] | undefined>>
+
+export interface Answer {
+  readonly status: number
+  readonly headers: AnswerHeaders
+  readonly body: StreamBody
+}
+
+/** A body that ends within this many bytes is read away rather than paid for with a connection. */
+const WORTH_DRAINING_BYTES = 64 * 1024
+/** What is taken in before anybody reads: a small object arrives in one piece with its head. */
+const EARLY_BYTES = 64 * 1024
+
+export class Transport {
+  readonly #kept: Pool
+  readonly #passing: Pool
+  readonly #keptConnections: number
+  #busy = 0
+
+  constructor(origin: string, options: TransportOptions) {
+    const shared = {
+      connectTimeout: options.connectTimeoutMs,
+      // Attempts time themselves: the client's timer would not count the wait for a connection.
+      headersTimeout: 0,
+      bodyTimeout: options.stallTimeoutMs,
+      maxHeaderSize: 64 * 1024,
+      allowH2: false,
+    }
+    this.#keptConnections = options.keptConnections
+    this.#kept = new Pool(origin, { ...shared, connections: options.keptConnections })
+    this.#passing = new Pool(origin, { ...shared, pipelining: 0 })
+  }
+
+  send(request: OutgoingRequest, signal: AbortSignal | undefined): Promise<Answer> {
+    if (signal?.aborted === true) return Promise.reject(cancelled())
+    const isKept = this.#busy < this.#keptConnections
+    if (isKept) this.#busy += 1
+    const release = (): void => {
+      if (isKept) this.#busy -= 1
+    }
+    return new Promise((resolve, reject) => {
+      const attempt = new Attempt({ request, signal, release, resolve, reject })
+      const pool = isKept ? this.#kept : this.#passing
+      pool.dispatch(
+        { method: request.method, path: request.path, headers: request.headers },
+        attempt,
+      )
+    })
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.#kept.destroy(), this.#passing.destroy()])
+  }
+}
+
+interface AttemptOptions {
+  readonly request: OutgoingRequest
+  readonly signal: AbortSignal | undefined
+  readonly release: () => void
+  readonly resolve: (answer: Answer) => void
+  readonly reject: (failure: OriginFailure) => void
+}
+
+/** One request on the wire: the client's handler on one side, the answer's body on the other. */
+class Attempt implements Dispatcher.DispatchHandler, StreamBody, Flow {
+  readonly kind = 'stream'
+  length: number | undefined
+  readonly #options: AttemptOptions
+  #controller: Dispatcher.DispatchController | undefined
+  #timer: NodeJS.Timeout | undefined
+  #isAnswered = false
+  #isOver = false
+  #failure: OriginFailure | undefined
+  #sink: Sink | undefined
+  /** What arrived before anybody wanted it. */
+  #early: Uint8Array[] = []
+  #earlyBytes = 0
+
+  constructor(options: AttemptOptions) {
+    this.#options = options
+    const { timeoutMs } = options.request
+    this.#timer = setTimeout(() => {
+      this.#abandon(new OriginFailure('timeout', `no answer within ${Math.round(timeoutMs)} ms`))
+    }, timeoutMs)
+    options.signal?.addEventListener('abort', this.#onAbort, { once: true })
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller
+    if (this.#failure !== undefined) controller.abort(this.#failure)
+  }
+
+  onResponseStart(
+    _controller: Dispatcher.DispatchController,
+    status: number,
+    headers: AnswerHeaders,
+  ): void {
+    if (status < 200 || this.#isAnswered || this.#failure !== undefined) return
+    this.#isAnswered = true
+    this.#disarm()
+    this.length = contentLength(headers)
+    this.#options.resolve({ status, headers, body: this })
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Uint8Array): void {
+    // What a full reader left of the early bytes goes before anything later.
+    if (this.#sink !== undefined && this.#early.length === 0) {
+      if (!this.#sink.write(chunk)) controller.pause()
+      return
+    }
+    this.#early.push(chunk)
+    this.#earlyBytes += chunk.byteLength
+    if (this.#sink !== undefined || this.#earlyBytes > EARLY_BYTES) controller.pause()
+  }
+
+  onResponseEnd(): void {
+    if (this.#isOver) return
+    this.#finish()
+    if (this.#early.length === 0) this.#conclude()
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    if (this.#isOver) return
+    this.#failure ??= failureFrom(error)
+    this.#finish()
+    if (!this.#isAnswered) this.#options.reject(this.#failure)
+    else if (this.#early.length === 0) this.#conclude()
+  }
+
+  start(sink: Sink): Flow {
+    this.#sink = sink
+    this.resume()
+    return this
+  }
+
+  resume(): void {
+    while (this.#early.length > 0) {
+      const chunk = this.#early.shift()
+      if (chunk !== undefined && this.#sink?.write(chunk) === false) {
+        if (!this.#isOver) this.#controller?.pause()
+        return
+      }
+    }
+    if (this.#isOver) this.#conclude()
+    else this.#controller?.resume()
+  }
+
+  stop(): void {
+    this.#sink = silent
+    this.#early = []
+    if (!this.#isOver) this.#abandon(cancelled())
+  }
+
+  discard(): void {
+    const isShort = this.length !== undefined && this.length <= WORTH_DRAINING_BYTES
+    if (isShort && this.#failure === undefined) this.start(silent)
+    else this.stop()
+  }
+
+  readonly #onAbort = (): void => {
+    this.#abandon(cancelled())
+  }
+
+  #abandon(failure: OriginFailure): void {
+    if (this.#isOver || this.#failure !== undefined) return
+    this.#failure = failure
+    if (this.#controller !== undefined) {
+      this.#controller.abort(failure)
+      return
+    }
+    // Still waiting for a connection: answered now, aborted when its turn comes.
+    this.#disarm()
+    this.#options.reject(failure)
+  }
+
+  /** Tells the sink how it ended, once: it may go on calling `resume`. */
+  #conclude(): void {
+    const sink = this.#sink
+    if (sink === undefined) return
+    this.#sink = silent
+    if (this.#failure === undefined) sink.end()
+    else sink.fail(this.#failure)
+  }
+
+  #finish(): void {
+    this.#isOver = true
+    this.#disarm()
+    this.#options.release()
+  }
+
+  #disarm(): void {
+    if (this.#timer === undefined) return
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    // From here on the body is its reader's, who stops it by name.
+    this.#options.signal?.removeEventListener('abort', this.#onAbort)
+  }
+}
+
+const silent: Sink = { write: () => true, end: () => undefined, fail: () => undefined }
+
+function cancelled(): OriginFailure {
+  return new OriginFailure('cancelled', 'the caller left')
+}
+
+function contentLength(headers: AnswerHeaders): number | undefined {
+  const value = headers['content-length']
+  return typeof value === 'string' && /^\d{1,16}$/.test(value) ? Number(value) : undefined
+}
+
+/** A short body as text, for S3's error documents: what comes beyond the limits is not read. */
+export function readText(
+  body: StreamBody,
+  { limitBytes, timeoutMs }: { limitBytes: number; timeoutMs: number },
+): Promise<string> {
+  return new Promise((resolve) => {
+    const chunks: Uint8Array[] = []
+    let size = 0
+    const finish = (): void => {
+      clearTimeout(timer)
+      resolve(Buffer.concat(chunks).toString('utf8'))
+    }
+    const stop = (): void => {
+      flow.stop()
+      finish()
+    }
+    const timer = setTimeout(stop, timeoutMs)
+    const flow = body.start({
+      write(chunk) {
+        chunks.push(chunk)
+        size += chunk.byteLength
+        // Not from within the source's own call, which may not have returned its flow yet.
+        if (size >= limitBytes) queueMicrotask(stop)
+        return size < limitBytes
+      },
+      end: finish,
+      fail: finish,
+    })
+  })
+}

@@ -1,0 +1,12 @@
+// The only place that reads a clock. Everything else is told what time it is, so that no test
+// ever waits for one.
+
+/** Epoch milliseconds: for instants that others will read (dates, signatures, log lines). */
+export function now(): number {
+  return Date.now()
+}
+
+/** Milliseconds that never jump backwards: for durations. */
+export function monotonic(): number {
+  return performance.now()
+}

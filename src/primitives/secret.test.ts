@@ -1,0 +1,34 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { format, inspect } from 'node:util'
+
+import * as fc from 'fast-check'
+
+import { Secret } from './secret.ts'
+
+test('a secret is told only to who asks for it by name', () => {
+  assert.equal(new Secret('hunter2').reveal(), 'hunter2')
+})
+
+test('no way of printing a secret shows it', () => {
+  const ways: readonly ((secret: Secret) => string)[] = [
+    (secret) => String(secret),
+    (secret) => [secret].join(),
+    (secret) => JSON.stringify({ secret }),
+    (secret) => inspect({ secret }, { showHidden: true, depth: 9 }),
+    (secret) => format('%s %o %j', secret, secret, secret),
+    (secret) => inspect(Object.entries(secret)),
+  ]
+  // Letters that are in none of the words printed around a secret.
+  const texts = fc.stringMatching(/^[zqx!]{4,20}$/)
+  fc.assert(
+    fc.property(texts, fc.constantFrom(...ways), (text, print) => {
+      return !print(new Secret(text)).includes(text)
+    }),
+    { seed: 1 },
+  )
+})
+
+test('a printed secret says that it is one', () => {
+  assert.equal(JSON.stringify({ key: new Secret('hunter2') }), '{"key":"[secret]"}')
+})

@@ -1,0 +1,8 @@
+// The program around the proxy: its command line, its threads, its start and its end.
+
+export { readArguments, USAGE } from './arguments.ts'
+export type { Command } from './arguments.ts'
+export { serve } from './serve.ts'
+export type { World } from './serve.ts'
+export { VERSION } from './version.ts'
+export { runWorker } from './worker.ts'

@@ -1,0 +1,150 @@
+// `sluice serve`: the configuration, the threads, the operations listener, the one line that says
+// it is ready, and an end in which nothing is lost.
+
+import { createServer } from 'node:net'
+import type { Worker } from 'node:worker_threads'
+
+import { Admin } from '../admin/admin.ts'
+import { monotonic } from '../primitives/clock.ts'
+import { formatProblem, loadConfig } from '../config/config.ts'
+import type { Config } from '../config/config.ts'
+import type { Address } from '../config/server.ts'
+import { packConfig } from '../config/transfer.ts'
+import { createRandomPool, createRequestId } from '../http/request-id.ts'
+import { openObserver } from '../observe/observe.ts'
+import type { Observer } from '../observe/observe.ts'
+import type { Status } from '../proxy/proxy.ts'
+import { Threads, usableCores } from '../server/server.ts'
+import { ProxyThread } from './thread.ts'
+import { VERSION } from './version.ts'
+import type { WorkerOrders } from './worker.ts'
+
+export interface World {
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly out: (line: string) => void
+  readonly err: (line: string) => void
+  readonly spawn: (orders: WorkerOrders) => Worker
+  /** Resolves with the name of the signal that asks for the end. */
+  readonly stopped: Promise<string>
+}
+
+/** What serves, seen from the outside: one thread or several. */
+interface Serving {
+  readonly address: Address
+  readonly status: Status
+  readonly observer: Observer
+  drain(): Promise<number>
+}
+
+/** Serves until told to stop. Returns the exit code. */
+export async function serve(file: string, world: World): Promise<number> {
+  const loaded = loadConfig(file, world.env)
+  if (loaded.kind === 'refused') {
+    for (const problem of loaded.problems) world.err(formatProblem(problem))
+    return 1
+  }
+  for (const warning of loaded.warnings) world.err(`warning: ${formatProblem(warning)}`)
+  const { config } = loaded
+  try {
+    return await serveConfig(config, world)
+  } catch (error) {
+    world.err(`sluice: ${error instanceof Error ? error.message : String(error)}`)
+    return 1
+  }
+}
+
+async function serveConfig(config: Config, world: World): Promise<number> {
+  const { threads } = config.server
+  const count = threads === 'auto' ? usableCores() : threads
+  const serving = count === 1 ? await serveHere(config) : await serveInThreads(config, count, world)
+  const admin = await openAdmin(config, serving)
+  world.out(readyLine(config, serving.address, admin?.address))
+
+  const reason = await world.stopped
+  serving.observer.emit({ kind: 'draining', reason })
+  const cut = await serving.drain()
+  await admin?.close()
+  serving.observer.emit({ kind: 'drained', cut })
+  serving.observer.flush()
+  return 0
+}
+
+async function serveHere(config: Config): Promise<Serving> {
+  const { port } = config.server.address
+  const thread = new ProxyThread({ config, isShared: false, port })
+  const { status, observer } = thread
+  const address = await thread.listen()
+  return { address, status, observer, drain: () => thread.drain(config.server.shutdown) }
+}
+
+async function serveInThreads(config: Config, count: number, world: World): Promise<Serving> {
+  const { address: wanted, shutdown } = config.server
+  await requireFree(wanted)
+  const observer = openObserver(config.logging, Math.random)
+  const packed = packConfig(config)
+  const threads = new Threads({
+    count,
+    port: wanted.port,
+    emit: observer.emit,
+    spawn: (port) => world.spawn({ config: packed, port }),
+  })
+  const startedAt = monotonic()
+  let isDraining = false
+  const status: Status = {
+    version: VERSION,
+    uptimeSeconds: () => (monotonic() - startedAt) / 1000,
+    backends: () => threads.backends(),
+    isDraining: () => isDraining,
+  }
+  const address = await threads.start()
+  const drain = (): Promise<number> => {
+    isDraining = true
+    return threads.drain(shutdown)
+  }
+  return { address, status, observer, drain }
+}
+
+/** Threads share their port, and so would a second Sluice, unnoticed. */
+function requireFree({ host, port }: Address): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer()
+    probe.once('error', reject)
+    probe.listen({ host, port }, () => probe.close(() => resolve()))
+  })
+}
+
+interface OpenAdmin {
+  readonly address: Address
+  close(): Promise<void>
+}
+
+/** An address nobody asked for may be taken: then there is no listener, and it is said. */
+async function openAdmin(config: Config, serving: Serving): Promise<OpenAdmin | undefined> {
+  const { address, isDefaultAddress } = config.admin
+  const ids = createRandomPool()
+  const admin = new Admin({
+    address,
+    status: serving.status,
+    createId: () => createRequestId(ids),
+  })
+  try {
+    return { address: await admin.listen(), close: () => admin.close() }
+  } catch (error) {
+    if (!isDefaultAddress) throw error
+    const reason = error instanceof Error ? error.message : String(error)
+    serving.observer.emit({ kind: 'operations-listener-absent', address: written(address), reason })
+    return undefined
+  }
+}
+
+function readyLine(config: Config, main: Address, operations: Address | undefined): string {
+  const scheme = config.server.https === undefined ? 'http' : 'https'
+  const parts = [`sluice ready: ${scheme}://${written(main)}`]
+  if (operations !== undefined) parts.push(`operations http://${written(operations)}`)
+  parts.push(`buckets=${config.buckets.map(({ name }) => name).join(',')}`, `version=${VERSION}`)
+  return parts.join(' ')
+}
+
+function written({ host, port }: Address): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+}

@@ -1,0 +1,72 @@
+// One complete proxy: configuration in force, listener, observer. It is the whole program when
+// there is one thread, and one of several otherwise.
+
+import { monotonic } from '../primitives/clock.ts'
+import type { Config } from '../config/config.ts'
+import type { Address } from '../config/server.ts'
+import { createRandomPool, createRequestId } from '../http/request-id.ts'
+import { Live } from '../live/live.ts'
+import { openObserver } from '../observe/observe.ts'
+import type { Observer } from '../observe/observe.ts'
+import { createProxy } from '../proxy/proxy.ts'
+import type { Backends, Status } from '../proxy/proxy.ts'
+import { Server } from '../server/server.ts'
+import { VERSION } from './version.ts'
+
+export interface ProxyThreadOptions {
+  readonly config: Config
+  /** Several threads listen on the one port. */
+  readonly isShared: boolean
+  readonly port: number
+}
+
+export class ProxyThread {
+  readonly observer: Observer
+  readonly status: Status
+  readonly #live: Live
+  readonly #server: Server
+  #isDraining = false
+
+  constructor({ config, isShared, port }: ProxyThreadOptions) {
+    const startedAt = monotonic()
+    const ids = createRandomPool()
+    this.observer = openObserver(config.logging, Math.random)
+    const { observe, emit } = this.observer
+    this.#live = new Live(config, Math.random, emit)
+    this.status = {
+      version: VERSION,
+      uptimeSeconds: () => (monotonic() - startedAt) / 1000,
+      backends: () => this.#live.backends(),
+      isDraining: () => this.#isDraining,
+    }
+    this.#server = new Server({
+      config: { ...config.server, address: { ...config.server.address, port } },
+      isShared,
+      createId: () => createRequestId(ids),
+      emit,
+      proxy: createProxy({
+        current: () => this.#live.current(),
+        status: this.status,
+        observe,
+        reportBug: (error, requestId) => emit({ kind: 'bug', error, requestId }),
+      }),
+    })
+  }
+
+  backends(): Backends {
+    return this.#live.backends()
+  }
+
+  listen(): Promise<Address> {
+    return this.#server.listen()
+  }
+
+  /** Readiness turns first; after the lame-duck time the port closes and transfers finish. */
+  async drain({ lameDuckMs, drainMs }: { lameDuckMs: number; drainMs: number }): Promise<number> {
+    this.#isDraining = true
+    await new Promise((resolve) => setTimeout(resolve, lameDuckMs))
+    const cut = await this.#server.drain(AbortSignal.timeout(drainMs))
+    await this.#live.close()
+    return cut
+  }
+}

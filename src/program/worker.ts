@@ -1,0 +1,45 @@
+// A worker thread's side of the conversation with its supervisor.
+
+import type { MessagePort } from 'node:worker_threads'
+
+import { unpackConfig } from '../config/transfer.ts'
+import type { FromThread, ToThread } from '../server/server.ts'
+import { ProxyThread } from './thread.ts'
+
+export interface WorkerOrders {
+  /** As `packConfig` made it. */
+  readonly config: unknown
+  readonly port: number
+}
+
+const REPORT_MS = 250
+
+export async function runWorker(port: MessagePort, orders: WorkerOrders): Promise<void> {
+  const config = unpackConfig(orders.config)
+  const thread = new ProxyThread({ config, isShared: true, port: orders.port })
+  const tell = (message: FromThread): void => port.postMessage(message)
+
+  port.on('message', (message: ToThread) => {
+    void drain(message)
+  })
+  const drain = async ({ lameDuckMs, drainMs }: ToThread): Promise<void> => {
+    const cut = await thread.drain({ lameDuckMs, drainMs })
+    clearInterval(reports)
+    thread.observer.flush()
+    tell({ kind: 'drained', cut })
+    port.close()
+  }
+
+  let told = ''
+  const report = (): void => {
+    const backends = thread.backends()
+    const text = JSON.stringify(backends)
+    if (text === told) return
+    told = text
+    tell({ kind: 'backends', backends })
+  }
+  const reports = setInterval(report, REPORT_MS)
+  const address = await thread.listen()
+  report()
+  tell({ kind: 'listening', address })
+}

@@ -1,0 +1,75 @@
+// The life of one request, in the order it happens. The order is the security model, so it stays
+// visible as a straight line.
+
+import { noBody } from '../exchange/body.ts'
+import type { Exchange } from '../exchange/exchange.ts'
+import { Refusal } from '../exchange/refusal.ts'
+import type { Reply } from '../exchange/reply.ts'
+import { createTrail } from '../origin/origin.ts'
+import { obtain } from './obtain.ts'
+import type { Ask } from './obtain.ts'
+import { planFor } from './plan.ts'
+import { present } from './present.ts'
+import { receive } from './receive.ts'
+import type { RawRequest } from './receive.ts'
+import type { Route, Snapshot } from './snapshot.ts'
+import { redirectToSlash, standIn } from './stand-in.ts'
+import { answerStatus } from './status.ts'
+import type { Status } from './status.ts'
+
+export async function handle(
+  raw: RawRequest,
+  exchange: Exchange,
+  snapshot: Snapshot,
+  status: Status,
+): Promise<Reply> {
+  const request = receive(raw, snapshot.limits)
+  exchange.note('receive', request)
+  if (request.method === 'OPTIONS') return OPTIONS_REPLY
+  const own = answerStatus(request, status)
+  if (own !== undefined) return own
+
+  const match = snapshot.routes.match(request.host, request.path)
+  if (match === undefined) throw new Refusal('no_route')
+  const { value: route, rest } = match
+  if (isBareRoot(route, rest, request.path)) return redirectToSlash(request)
+
+  const plan = planFor(route, rest, request)
+  exchange.note('route', { bucket: route.bucket, key: plan.key })
+  const ask = askerFor(route, exchange)
+  try {
+    return present(await obtain(plan, ask), plan, route)
+  } catch (error) {
+    const instead = route.website.isPlain
+      ? undefined
+      : await standIn({ error, request, route, plan, ask })
+    if (instead === undefined) throw error
+    return instead
+  }
+}
+
+const OPTIONS_REPLY: Reply = {
+  status: 204,
+  headers: ['Allow', 'GET, HEAD, OPTIONS'],
+  body: noBody,
+}
+
+/** Relative links of the index document need the slash that the path lacks. */
+function isBareRoot({ website }: Route, rest: string, path: string): boolean {
+  return (
+    rest === '' &&
+    !path.endsWith('/') &&
+    website.indexDocument !== undefined &&
+    website.redirectSlash
+  )
+}
+
+function askerFor({ origin, hideForbidden }: Route, exchange: Exchange): Ask {
+  const trail = createTrail()
+  exchange.note('obtain', trail)
+  const context = { signal: exchange.signal, trail }
+  return async (question) => {
+    const answer = await origin.ask(question, context)
+    return hideForbidden && answer.kind === 'forbidden' ? { kind: 'not-found' } : answer
+  }
+}

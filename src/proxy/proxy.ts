@@ -1,0 +1,116 @@
+// Request in, answer out: takes the current snapshot once, lets `handle` live the request's life,
+// turns what was thrown into a reply, sends it, and observes the exchange when its body has ended.
+// This is the one place where a no becomes an answer.
+
+import { monotonic, now } from '../primitives/clock.ts'
+import { Exchange } from '../exchange/exchange.ts'
+import type { Sent } from '../exchange/exchange.ts'
+import type { Reply } from '../exchange/reply.ts'
+import { acceptRequestId, createRandomPool, createRequestId } from '../http/request-id.ts'
+import { handle } from './handle.ts'
+import type { RawRequest } from './receive.ts'
+import { refusalFrom, refuse } from './refuse.ts'
+import { send } from './send.ts'
+import type { Response } from './send.ts'
+import type { Snapshot } from './snapshot.ts'
+import type { Status } from './status.ts'
+
+export { refuse } from './refuse.ts'
+export type { RawRequest } from './receive.ts'
+export type { Response } from './send.ts'
+export type { Route, Snapshot, Website } from './snapshot.ts'
+export { answerStatus } from './status.ts'
+export type { Backends, Status } from './status.ts'
+
+export interface ProxyOptions {
+  /** The snapshot to serve a new exchange under. */
+  readonly current: () => Snapshot
+  readonly status: Status
+  /** Reads a finished exchange; must not throw. */
+  readonly observe: (exchange: Exchange) => void
+  readonly reportBug: (error: unknown, requestId: string) => void
+}
+
+export type Proxy = (raw: RawRequest, response: Response, clientAddress: string) => Promise<void>
+
+export function createProxy(options: ProxyOptions): Proxy {
+  const ids = createRandomPool()
+
+  return async (raw, response, clientAddress) => {
+    const snapshot = options.current()
+    const controller = new AbortController()
+    const leave = (): void => controller.abort()
+    const exchange = new Exchange(
+      {
+        id: acceptRequestId(single(raw.headers['x-request-id'])) ?? createRequestId(ids),
+        receivedAt: now(),
+        startedAt: monotonic(),
+        method: raw.method ?? '',
+        target: raw.url ?? '',
+        clientAddress,
+      },
+      controller.signal,
+    )
+    response.on('close', leave)
+    const reply = await answer(raw, exchange, snapshot, options)
+    exchange.sent =
+      reply === undefined
+        ? nothing(monotonic())
+        : await deliver({ reply, raw, exchange, response, snapshot, options })
+    response.off('close', leave)
+    options.observe(exchange)
+  }
+}
+
+/** Undefined when the client has left: nobody waits for a no. */
+async function answer(
+  raw: RawRequest,
+  exchange: Exchange,
+  snapshot: Snapshot,
+  options: ProxyOptions,
+): Promise<Reply | undefined> {
+  try {
+    return await handle(raw, exchange, snapshot, options.status)
+  } catch (error) {
+    return exchange.signal.aborted ? undefined : no(error, raw, exchange, options)
+  }
+}
+
+interface Delivery {
+  readonly reply: Reply
+  readonly raw: RawRequest
+  readonly exchange: Exchange
+  readonly response: Response
+  readonly snapshot: Snapshot
+  readonly options: ProxyOptions
+}
+
+async function deliver(delivery: Delivery): Promise<Sent> {
+  const { reply, raw, exchange, response, snapshot, options } = delivery
+  const headers = ['X-Request-ID', exchange.arrival.id, ...snapshot.commonHeaders]
+  const close = options.status.isDraining() || exchange.facts.receive?.hasBody !== false
+  const sending = await send({ ...reply, close }, response, headers)
+  if (sending.kind === 'sent') return sending
+  // Not a byte has left, so the client can still be told the truth.
+  const apology = no(sending.reason, raw, exchange, options)
+  const second = await send({ ...apology, close }, response, headers)
+  return second.kind === 'sent' ? second : nothing(monotonic())
+}
+
+function nothing(endedAt: number): Sent {
+  return { status: 0, bytes: 0, isWhole: false, firstByteAt: undefined, endedAt }
+}
+
+function no(error: unknown, raw: RawRequest, exchange: Exchange, options: ProxyOptions): Reply {
+  const refusal = refusalFrom(error)
+  const { id, method, target } = exchange.arrival
+  exchange.note('refusal', { code: refusal.code, cause: refusal.cause })
+  if (refusal.code === 'internal_error') options.reportBug(refusal.cause, id)
+  const question = target.indexOf('?')
+  const query = question < 0 ? '' : target.slice(question + 1)
+  return refuse(refusal, { id, method, headers: raw.headers, query })
+}
+
+function single(value: string | string[] | undefined): string | undefined {
+  return typeof value === 'string' ? value : undefined
+}

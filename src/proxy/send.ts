@@ -1,0 +1,178 @@
+// The only writer of the socket. Head and first bytes leave together; the source is held while
+// the client is full, and let go when the client leaves. A body that breaks takes the connection
+// with it: it is never ended as if it were whole.
+
+import { monotonic } from '../primitives/clock.ts'
+import type { Flow, Sink, StreamBody } from '../exchange/body.ts'
+import type { Sent } from '../exchange/exchange.ts'
+import type { Reply } from '../exchange/reply.ts'
+
+/** The part of Node's two responses, of HTTP/1 and of HTTP/2, that is written to. */
+export interface Response {
+  readonly req: { readonly httpVersionMajor: number }
+  readonly writableFinished: boolean
+  readonly writableLength: number
+  readonly destroyed?: boolean
+  /** HTTP/2 alone. */
+  readonly stream?: { readonly destroyed: boolean; close(code: number): void }
+  writeHead(status: number, headers: string[]): unknown
+  write(chunk: Uint8Array): boolean
+  end(last?: Uint8Array): unknown
+  destroy(): unknown
+  on(event: 'drain' | 'close', listener: () => void): unknown
+  off(event: 'drain' | 'close', listener: () => void): unknown
+}
+
+const HTTP2_INTERNAL_ERROR = 2
+
+/** The body broke before a byte of the answer left: there is still time for a proper no. */
+export interface Unsent {
+  readonly kind: 'unsent'
+  readonly reason: Error
+}
+
+export type Sending = (Sent & { readonly kind: 'sent' }) | Unsent
+
+export function send(
+  reply: Reply,
+  response: Response,
+  commonHeaders: readonly string[],
+): Promise<Sending> {
+  return new Promise((resolve) => {
+    const transmission = new Transmission(reply, response, commonHeaders, resolve)
+    transmission.begin()
+  })
+}
+
+class Transmission implements Sink {
+  readonly #reply: Reply
+  readonly #response: Response
+  readonly #commonHeaders: readonly string[]
+  readonly #resolve: (sending: Sending) => void
+  #flow: Flow | undefined
+  #isHeadOut = false
+  #isEnded = false
+  #bytes = 0
+  #firstByteAt: number | undefined
+
+  constructor(
+    reply: Reply,
+    response: Response,
+    commonHeaders: readonly string[],
+    resolve: (sending: Sending) => void,
+  ) {
+    this.#reply = reply
+    this.#response = response
+    this.#commonHeaders = commonHeaders
+    this.#resolve = resolve
+  }
+
+  begin(): void {
+    const { body } = this.#reply
+    if (isGone(this.#response)) {
+      if (body.kind === 'stream') body.discard()
+      this.#report(false)
+      return
+    }
+    this.#response.on('close', this.#onClose)
+    if (body.kind === 'stream') {
+      this.#stream(body)
+      return
+    }
+    this.#writeHead()
+    if (body.kind === 'bytes') this.#finish(body.bytes)
+    else this.#finish()
+  }
+
+  write(chunk: Uint8Array): boolean {
+    if (this.#isEnded) return true
+    this.#writeHead()
+    // The last bytes are known as such by the stated length: one write with the end.
+    if (this.#bytes + chunk.byteLength === this.#reply.statedLength) {
+      this.#finish(chunk)
+      return true
+    }
+    this.#bytes += chunk.byteLength
+    return this.#response.write(chunk)
+  }
+
+  end(): void {
+    if (this.#isEnded) return
+    this.#writeHead()
+    const { statedLength } = this.#reply
+    if (statedLength !== undefined && statedLength !== this.#bytes) {
+      this.fail(new Error('the body is not as long as stated'))
+      return
+    }
+    this.#finish()
+  }
+
+  fail(reason: Error): void {
+    if (this.#isEnded) return
+    if (!this.#isHeadOut) {
+      this.#isEnded = true
+      this.#response.off('close', this.#onClose)
+      this.#response.off('drain', this.#onDrain)
+      this.#resolve({ kind: 'unsent', reason })
+      return
+    }
+    if (this.#response.stream === undefined) this.#response.destroy()
+    else this.#response.stream.close(HTTP2_INTERNAL_ERROR)
+  }
+
+  #stream(body: StreamBody): void {
+    this.#response.on('drain', this.#onDrain)
+    this.#flow = body.start(this)
+    // The client may have gone while the source was only starting.
+    if (isGone(this.#response)) this.#flow.stop()
+  }
+
+  #writeHead(): void {
+    if (this.#isHeadOut) return
+    this.#isHeadOut = true
+    this.#firstByteAt = monotonic()
+    const { status, headers, statedLength, close } = this.#reply
+    const all = [...headers, ...this.#commonHeaders]
+    if (statedLength !== undefined) all.push('Content-Length', String(statedLength))
+    if (close === true && this.#response.req.httpVersionMajor === 1) all.push('Connection', 'close')
+    this.#response.writeHead(status, all)
+  }
+
+  #finish(last?: Uint8Array): void {
+    this.#isEnded = true
+    if (last === undefined) {
+      this.#response.end()
+      return
+    }
+    this.#bytes += last.byteLength
+    this.#response.end(last)
+  }
+
+  readonly #onDrain = (): void => {
+    this.#flow?.resume()
+  }
+
+  readonly #onClose = (): void => {
+    this.#response.off('drain', this.#onDrain)
+    const isWhole = this.#isEnded && this.#response.writableFinished
+    if (!isWhole) this.#flow?.stop()
+    this.#isEnded = true
+    this.#report(isWhole)
+  }
+
+  #report(isWhole: boolean): void {
+    const pending = isWhole ? 0 : this.#response.writableLength
+    this.#resolve({
+      kind: 'sent',
+      status: this.#isHeadOut ? this.#reply.status : 0,
+      bytes: Math.max(0, this.#bytes - pending),
+      isWhole,
+      firstByteAt: this.#firstByteAt,
+      endedAt: monotonic(),
+    })
+  }
+}
+
+function isGone(response: Response): boolean {
+  return response.destroyed === true || response.stream?.destroyed === true
+}

@@ -1,0 +1,42 @@
+// The compiled configuration one exchange is served under. It never changes; a new configuration
+// is a new snapshot.
+
+import type { Origin } from '../origin/origin.ts'
+import type { RouteTable } from '../routing/routing.ts'
+
+export interface Route {
+  readonly bucket: string
+  /** Where the bucket hangs: '/' or '/a/b'. */
+  readonly pathPrefix: string
+  readonly origin: Origin
+  readonly allowVersions: boolean
+  readonly hideForbidden: boolean
+  readonly metadataHeaders: boolean
+  /** Flat name, value… that replace what the object says. */
+  readonly setHeaders: readonly string[]
+  /** Lower-case names an answer must not carry: those removed and those set. */
+  readonly ownedHeaders: ReadonlySet<string>
+  readonly website: Website
+}
+
+export interface Website {
+  /** Nothing below is set: a path is a key, and what is missing is missing. */
+  readonly isPlain: boolean
+  readonly indexDocument: string | undefined
+  readonly redirectSlash: boolean
+  /** Keys by status. */
+  readonly errorDocuments: ReadonlyMap<number, string>
+  readonly spa: boolean
+}
+
+export interface RequestLimits {
+  readonly maxHeaderBytes: number
+  readonly maxUriLength: number
+}
+
+export interface Snapshot {
+  readonly routes: RouteTable<Route>
+  readonly limits: RequestLimits
+  /** Flat; on every answer. */
+  readonly commonHeaders: readonly string[]
+}

@@ -1,0 +1,87 @@
+// Which route a request takes: the longest prefix that ends on a segment boundary, among those
+// whose hosts include the request's. What a route leads to is not this folder's business.
+
+export interface Routable<T> {
+  /** '/' or '/a/b': no trailing slash. */
+  readonly prefix: string
+  /** Lower case; '*.example.org' stands for any name below; none stands for every host. */
+  readonly hosts: readonly string[]
+  readonly value: T
+}
+
+export interface Match<T> {
+  readonly value: T
+  /** What follows the prefix and one slash. */
+  readonly rest: string
+}
+
+interface PrefixTable<T> {
+  readonly byPrefix: ReadonlyMap<string, T>
+  /** The most segments any prefix has: deeper boundaries need no look. */
+  readonly depth: number
+}
+
+export class RouteTable<T> {
+  readonly #exact = new Map<string, PrefixTable<T>>()
+  /** By suffix, with its leading dot. */
+  readonly #wildcard = new Map<string, PrefixTable<T>>()
+  readonly #everywhere: PrefixTable<T>
+
+  constructor(routes: readonly Routable<T>[]) {
+    this.#everywhere = prefixTable(routes.filter(({ hosts }) => hosts.length === 0))
+    for (const host of new Set(routes.flatMap(({ hosts }) => hosts))) {
+      const table = prefixTable(routes.filter((route) => serves(route, host)))
+      if (host.startsWith('*')) this.#wildcard.set(host.slice(1), table)
+      else this.#exact.set(host, table)
+    }
+  }
+
+  match(host: string | undefined, path: string): Match<T> | undefined {
+    return matchPrefix(this.#tableFor(host), path)
+  }
+
+  #tableFor(host: string | undefined): PrefixTable<T> {
+    if (host === undefined) return this.#everywhere
+    const exact = this.#exact.get(host)
+    if (exact !== undefined) return exact
+    if (this.#wildcard.size === 0) return this.#everywhere
+    for (let dot = host.indexOf('.'); dot >= 0; dot = host.indexOf('.', dot + 1)) {
+      const table = dot > 0 ? this.#wildcard.get(host.slice(dot)) : undefined
+      if (table !== undefined) return table
+    }
+    return this.#everywhere
+  }
+}
+
+function serves<T>({ hosts }: Routable<T>, host: string): boolean {
+  if (hosts.length === 0 || hosts.includes(host)) return true
+  return hosts.some((own) => own.startsWith('*') && host.replace('*', '').endsWith(own.slice(1)))
+}
+
+function prefixTable<T>(routes: readonly Routable<T>[]): PrefixTable<T> {
+  const byPrefix = new Map(routes.map(({ prefix, value }) => [prefix === '/' ? '' : prefix, value]))
+  let depth = 0
+  for (const prefix of byPrefix.keys()) depth = Math.max(depth, prefix.split('/').length - 1)
+  return { byPrefix, depth }
+}
+
+function matchPrefix<T>(table: PrefixTable<T>, path: string): Match<T> | undefined {
+  let end = boundary(path, table.depth)
+  while (end >= 0) {
+    const value = table.byPrefix.get(path.slice(0, end))
+    if (value !== undefined) return { value, rest: path.slice(end + 1) }
+    end = end === 0 ? -1 : path.lastIndexOf('/', end - 1)
+  }
+  return undefined
+}
+
+/** Where the first `depth` segments of a path end. */
+function boundary(path: string, depth: number): number {
+  let end = 0
+  for (let segment = 0; segment < depth; segment += 1) {
+    const next = path.indexOf('/', end + 1)
+    if (next < 0) return path.length
+    end = next
+  }
+  return end
+}

@@ -1,0 +1,143 @@
+// Several worker threads, each a complete proxy on the one port. A thread that dies is replaced
+// and counted; at the end all of them drain. What a thread does is its own business.
+
+import { setTimeout as after } from 'node:timers/promises'
+import type { Worker } from 'node:worker_threads'
+
+import type { Address } from '../config/server.ts'
+import type { Emit } from '../exchange/event.ts'
+import { monotonic } from '../primitives/clock.ts'
+import type { Backends } from '../proxy/proxy.ts'
+
+/** What a thread tells its supervisor. */
+export type FromThread =
+  | { readonly kind: 'listening'; readonly address: Address }
+  | { readonly kind: 'backends'; readonly backends: Backends }
+  | { readonly kind: 'drained'; readonly cut: number }
+
+/** What it is told. */
+export interface ToThread {
+  readonly kind: 'drain'
+  readonly lameDuckMs: number
+  readonly drainMs: number
+}
+
+export interface ThreadsOptions {
+  readonly count: number
+  /** A thread that will listen on the port; 0 leaves the choice to the first. */
+  readonly spawn: (port: number) => Worker
+  readonly port: number
+  readonly emit: Emit
+}
+
+interface Thread {
+  readonly worker: Worker
+  readonly startedAt: number
+  backends: Backends
+  drained: Promise<number>
+}
+
+const MAX_RESTART_DELAY_MS = 5000
+const STEADY_AFTER_MS = 60_000
+
+export class Threads {
+  readonly #options: ThreadsOptions
+  readonly #threads: (Thread | undefined)[]
+  #address: Address | undefined
+  #deaths = 0
+  #quickDeaths = 0
+  #isDraining = false
+
+  constructor(options: ThreadsOptions) {
+    this.#options = options
+    this.#threads = Array.from({ length: options.count }, () => undefined)
+  }
+
+  /** Resolves when all threads listen; rejects when one of the first cannot. */
+  async start(): Promise<Address> {
+    const address = await this.#begin(0)
+    const others = this.#threads.map((_thread, index) => index).slice(1)
+    await Promise.all(others.map((index) => this.#begin(index)))
+    return address
+  }
+
+  /** The worst that any thread sees: a thread that does not answer yet sees nothing. */
+  backends(): Backends {
+    const merged: Record<string, Record<string, keyof typeof BADNESS>> = {}
+    for (const thread of this.#threads) {
+      for (const [bucket, replicas] of Object.entries(thread?.backends ?? {})) {
+        const known = (merged[bucket] ??= {})
+        for (const [name, health] of Object.entries(replicas)) {
+          known[name] = worse(known[name], health)
+        }
+      }
+    }
+    return merged
+  }
+
+  async drain(times: { lameDuckMs: number; drainMs: number }): Promise<number> {
+    this.#isDraining = true
+    const running = this.#threads.filter((thread) => thread !== undefined)
+    const message: ToThread = { kind: 'drain', ...times }
+    for (const { worker } of running) worker.postMessage(message)
+    const cuts = await Promise.all(running.map(({ drained }) => drained))
+    return cuts.reduce((sum, cut) => sum + cut, 0)
+  }
+
+  #begin(index: number): Promise<Address> {
+    const worker = this.#options.spawn(this.#address?.port ?? this.#options.port)
+    return new Promise((resolve, reject) => {
+      let isListening = false
+      let failure: unknown = new Error('it ended')
+      const thread: Thread = {
+        worker,
+        startedAt: monotonic(),
+        backends: {},
+        drained: new Promise((done) => {
+          worker.on('message', (message: FromThread) => {
+            if (message.kind === 'drained') done(message.cut)
+          })
+          worker.on('exit', () => done(0))
+        }),
+      }
+      this.#threads[index] = thread
+      worker.on('message', (message: FromThread) => {
+        if (message.kind === 'backends') thread.backends = message.backends
+        if (message.kind !== 'listening') return
+        isListening = true
+        this.#address ??= message.address
+        resolve(message.address)
+      })
+      worker.on('error', (error) => (failure = error))
+      worker.on('exit', () => {
+        if (isListening) void this.#replace(index, thread, failure)
+        else reject(failure instanceof Error ? failure : new Error(String(failure)))
+      })
+    })
+  }
+
+  async #replace(index: number, thread: Thread, failure: unknown): Promise<void> {
+    this.#threads[index] = undefined
+    if (this.#isDraining) return
+    this.#deaths += 1
+    const wasSteady = monotonic() - thread.startedAt > STEADY_AFTER_MS
+    this.#quickDeaths = wasSteady ? 0 : this.#quickDeaths + 1
+    this.#announce(index, failure)
+    // One that dies as soon as it starts must not keep the machine busy with being born.
+    await after(Math.min(MAX_RESTART_DELAY_MS, 50 * 2 ** (this.#quickDeaths - 1)))
+    if (this.#isDraining) return
+    await this.#begin(index).catch((error: unknown) => this.#replace(index, thread, error))
+  }
+
+  #announce(index: number, failure: unknown): void {
+    const error = failure instanceof Error ? (failure.stack ?? failure.message) : String(failure)
+    this.#options.emit({ kind: 'worker-died', worker: index, deaths: this.#deaths, error })
+  }
+}
+
+const BADNESS = { healthy: 0, probing: 1, unhealthy: 2 } as const
+type Health = keyof typeof BADNESS
+
+function worse(a: Health | undefined, b: Health): Health {
+  return a !== undefined && BADNESS[a] > BADNESS[b] ? a : b
+}

@@ -1,0 +1,156 @@
+// The real programs the tests hold Sluice against. A part that is not on the machine is installed
+// where that is allowed, else named and its tests are skipped; with CI=true nothing is skipped.
+
+import { spawnSync } from 'node:child_process'
+import { accessSync, constants, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+export interface Part {
+  readonly name: string
+  /** The program to run when the part is there and works. */
+  readonly probe: () => string | undefined
+  /** Debian packages that bring it. */
+  readonly packages: readonly string[]
+}
+
+const CEPH_PROGRAMS = ['radosgw-admin', 'ceph-mon', 'ceph-osd', 'monmaptool', 'ceph']
+
+const PARTS = {
+  radosgw: {
+    name: 'radosgw',
+    probe: () => (CEPH_PROGRAMS.every(onPath) ? onPath('radosgw') : undefined),
+    packages: ['radosgw', 'ceph-mon', 'ceph-osd'],
+  },
+  rclone: { name: 'rclone', probe: () => onPath('rclone'), packages: ['rclone'] },
+  s3cmd: { name: 's3cmd', probe: () => onPath('s3cmd'), packages: ['s3cmd'] },
+  awscli: {
+    name: 'awscli',
+    probe: () => firstWorking(['aws', '/usr/bin/aws'], ['--version']),
+    packages: ['awscli'],
+  },
+  botocore: {
+    name: 'botocore',
+    probe: () => firstWorking(['python3', '/usr/bin/python3'], ['-c', 'import boto3, botocore']),
+    packages: ['python3', 'python3-boto3'],
+  },
+  nginx: { name: 'nginx', probe: () => onPath('nginx'), packages: ['nginx'] },
+  wrk: { name: 'wrk', probe: () => onPath('wrk'), packages: ['wrk'] },
+  'redis-server': {
+    name: 'redis-server',
+    probe: () => onPath('redis-server'),
+    packages: ['redis-server'],
+  },
+  chromium: { name: 'chromium', probe: () => onPath('chromium'), packages: ['chromium'] },
+} as const satisfies Record<string, Part>
+
+export type PartName = keyof typeof PARTS
+export const parts: Readonly<Record<PartName, Part>> = PARTS
+
+/** What the tests need; nginx and wrk serve the benchmark alone. */
+export const partsOfTheTests: readonly PartName[] = [
+  'radosgw',
+  'rclone',
+  's3cmd',
+  'awscli',
+  'botocore',
+]
+
+const found = new Map<PartName, string>()
+
+/** For the `skip` option of a test: false when the part is there, else the reason to skip. */
+export function partMissing(name: PartName): string | false {
+  if (programOf(name) !== undefined) return false
+  if (process.env['CI'] === 'true') throw new Error(`${reasonFor(name)}; with CI=true it must be`)
+  return reasonFor(name)
+}
+
+/** The program of a part, for a test that runs it. */
+export function requirePart(name: PartName): string {
+  const program = programOf(name)
+  if (program === undefined) throw new Error(reasonFor(name))
+  return program
+}
+
+function reasonFor(name: PartName): string {
+  return `${name} is not installed (apt-get install ${parts[name].packages.join(' ')})`
+}
+
+function programOf(name: PartName): string | undefined {
+  const program = found.get(name) ?? parts[name].probe()
+  if (program !== undefined) found.set(name, program)
+  return program
+}
+
+/** Installs what is missing where it may. Gives the parts that are still missing. */
+export function installParts(names: readonly PartName[]): PartName[] {
+  const missing = names.filter((name) => programOf(name) === undefined)
+  if (missing.length === 0 || process.getuid?.() !== 0 || !onPath('apt-get')) return missing
+
+  const packages = missing.flatMap((name) => parts[name].packages)
+  console.log(`installing ${packages.join(' ')}`)
+  withoutServiceStarts(() => {
+    if (aptGet('install', packages) || !aptGet('update')) return
+    // One by one: a package that this distribution does not have must not cost the others.
+    for (const name of missing) aptGet('install', parts[name].packages)
+  })
+  return missing.filter((name) => programOf(name) === undefined)
+}
+
+function aptGet(command: 'install' | 'update', packages: readonly string[] = []): boolean {
+  const options = ['-qq', '-o', 'DPkg::Lock::Timeout=300']
+  const install = command === 'install' ? ['-y', '--no-install-recommends', ...packages] : []
+  const { status } = spawnSync('apt-get', [...options, command, ...install], {
+    env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
+    stdio: ['ignore', 2, 2],
+  })
+  return status === 0
+}
+
+/**
+ * Debian starts a service as soon as it is installed, unless this file says no. One that is
+ * already there is the machine owner's word and stays.
+ */
+function withoutServiceStarts(install: () => void): void {
+  const policy = '/usr/sbin/policy-rc.d'
+  // An interrupt waits until apt-get has ended and the file is gone.
+  const interrupted = (): never => process.exit(130)
+  process.once('SIGINT', interrupted).once('SIGTERM', interrupted)
+  const ours = createdOnly(policy, '#!/bin/sh\nexit 101\n')
+  try {
+    install()
+  } finally {
+    if (ours) rmSync(policy, { force: true })
+    process.off('SIGINT', interrupted).off('SIGTERM', interrupted)
+  }
+}
+
+function createdOnly(path: string, text: string): boolean {
+  try {
+    writeFileSync(path, text, { flag: 'wx', mode: 0o755 })
+    return true
+  } catch {
+    return false // There is one, or the folder cannot be written: apt-get then says so itself.
+  }
+}
+
+function onPath(program: string): string | undefined {
+  // Servers live in sbin, which is not on every user's PATH.
+  const folders = [...(process.env['PATH'] ?? '').split(':'), '/usr/sbin', '/usr/bin']
+  return folders.map((folder) => join(folder, program)).find(isExecutable)
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** A version manager's shim can be on the PATH and lead nowhere, so the program is asked. */
+function firstWorking(programs: readonly string[], args: readonly string[]): string | undefined {
+  return programs.find(
+    (program) => spawnSync(program, args, { stdio: 'ignore', timeout: 30_000 }).status === 0,
+  )
+}
