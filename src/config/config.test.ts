@@ -336,3 +336,17 @@ test('what is legal and yet probably not meant is a warning', () => {
     'config.yaml: buckets[0].s3.balance: random does nothing: it chooses among replicas of equal priority (give several replicas the same priority)',
   ])
 })
+
+test('replicas come in the order of the list, and share work when told one priority', () => {
+  const priorities = (replicas: string) => {
+    const yaml = `buckets: [${bucket('a', `, balance: random, replicas: [${replicas}]`)}]`
+    const { loaded, lines } = load({ 'config.yaml': yaml })
+    const found = loaded.kind === 'loaded' ? loaded.config.buckets[0]?.s3.replicas : undefined
+    return { priorities: found?.map(({ priority }) => priority), warnings: lines.length }
+  }
+  assert.deepEqual(priorities('{name: x}, {name: y}'), { priorities: [1, 2], warnings: 1 })
+  assert.deepEqual(priorities('{name: x}, {name: y, priority: 1}'), {
+    priorities: [1, 1],
+    warnings: 0,
+  })
+})

@@ -135,6 +135,10 @@ const broken: readonly [yaml: string, ...problems: string[]][] = [
     'admin.address: is the port of server.address too; two listeners need two (its default is 127.0.0.1:9090)',
   ],
   [
+    `server: {address: 7}\nadmin: {address: ":8080"}\n${one(s3)}`,
+    'server.address: wanted an address such as "0.0.0.0:8080", ":8080" or "[::1]:8080", found 7 (write ":7")',
+  ],
+  [
     withServer('port: 9090'),
     'admin.address: is the port of server.address too; two listeners need two (its default is 127.0.0.1:9090)',
   ],
@@ -213,6 +217,14 @@ const broken: readonly [yaml: string, ...problems: string[]][] = [
     'buckets[1].path_prefix: /a is the prefix of buckets[0] too, for the same hosts (give each its own hosts)',
   ],
   [
+    one(`${s3}, response_headers: {remove: [Connection]}`),
+    'buckets[0].response_headers.remove[0]: Connection is a header that Sluice itself answers for',
+  ],
+  [
+    two('path_prefix: /a, hosts: ["*.example.com"]', 'path_prefix: /a, hosts: [x.example.com]'),
+    'buckets[1].path_prefix: /a is the prefix of buckets[0] too, for the same hosts (give each its own hosts)',
+  ],
+  [
     two('path_prefix: /a, hosts: [x.EXAMPLE.com]', 'path_prefix: /a, hosts: ["*.example.com"]'),
     'buckets[1].path_prefix: /a is the prefix of buckets[0] too, for the same hosts (give each its own hosts)',
   ],
@@ -288,6 +300,14 @@ const broken: readonly [yaml: string, ...problems: string[]][] = [
   [
     inS3('hedge: {}'),
     'buckets[0].s3.hedge.after: is missing; wanted a percentile such as p95, or a duration such as 50ms',
+  ],
+  [
+    inS3('hedge: {after: p0}'),
+    'buckets[0].s3.hedge.after: wanted a percentile such as p95, or a duration such as 50ms, found "p0"',
+  ],
+  [
+    inS3('credentials: profile, profile: "a\\u0007b"'),
+    'buckets[0].s3.profile: wanted the name of a profile, found "a\\u0007b"',
   ],
   [inS3('replicas: []'), 'buckets[0].s3.replicas: is an empty list; wanted at least one'],
   [

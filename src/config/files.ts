@@ -113,12 +113,12 @@ function readInclude(pattern: Tree, at: NamedAt, reading: Reading): void {
   for (const match of matches) readFile(match, at, reading)
 }
 
+/** As in a shell, `*` does not stand for the dot of a hidden file. */
 function matchFiles(pattern: string): string[] {
   const folder = dirname(pattern)
   const wanted = basename(pattern)
-  const mayBeHidden = wanted.startsWith('.')
   return namesIn(folder)
-    .filter((name) => matchesGlob(name, wanted) && (mayBeHidden || !name.startsWith('.')))
+    .filter((name) => matchesGlob(name, wanted))
     .sort()
     .map((name) => join(folder, name))
     .filter((file) => statSync(file, { throwIfNoEntry: false })?.isFile() === true)

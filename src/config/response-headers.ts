@@ -16,9 +16,11 @@ export interface ResponseHeadersConfig {
 const ownHeaders: ReadonlySet<string> = new Set([
   ...HOP_BY_HOP,
   'accept-ranges',
+  'cache-status',
   'content-length',
   'content-range',
   'date',
+  'x-cache',
   'x-request-id',
 ])
 

@@ -7,6 +7,8 @@ export interface Reply {
   /** Flat name, value, name, value… in latin1, as they will be written. */
   readonly headers: readonly string[]
   readonly body: Body
+  /** Instead of those every answer carries, where an operator has a say in them. */
+  readonly commonHeaders?: readonly string[] | undefined
   /** The Content-Length to state when it is not the body's own: a HEAD states the GET's. */
   readonly statedLength?: number | undefined
   /** The connection is not to be used again after this answer. */

@@ -15,24 +15,29 @@ export interface Compiled {
 
 /** `random` gives a number in [0, 1). */
 export function compile(config: Config, random: () => number, emit: Emit): Compiled {
+  const { limits, securityHeaders } = config.server
+  const common = commonHeaders(securityHeaders)
   const origins = new Map<string, Origin>()
   const routes = config.buckets.map((bucket) => {
     const origin = new Origin({ bucket: bucket.name, config: bucket.s3, random, emit })
     origins.set(bucket.name, origin)
-    return { prefix: bucket.pathPrefix, hosts: bucket.hosts, value: routeFor(bucket, origin) }
+    return {
+      prefix: bucket.pathPrefix,
+      hosts: bucket.hosts,
+      value: routeFor(bucket, origin, common),
+    }
   })
-  const { limits, securityHeaders } = config.server
   const snapshot: Snapshot = {
     routes: new RouteTable(routes),
     limits: { maxHeaderBytes: limits.maxHeaderBytes, maxUriLength: limits.maxUriLength },
-    commonHeaders: commonHeaders(securityHeaders),
+    commonHeaders: common,
   }
   return { snapshot, origins }
 }
 
-function routeFor(bucket: BucketConfig, origin: Origin): Route {
+function routeFor(bucket: BucketConfig, origin: Origin, common: readonly string[]): Route {
   const { set, remove } = bucket.responseHeaders
-  const owned = [...Object.keys(set), ...remove].map((name) => name.toLowerCase())
+  const owned = new Set([...Object.keys(set), ...remove].map((name) => name.toLowerCase()))
   return {
     bucket: bucket.name,
     pathPrefix: bucket.pathPrefix,
@@ -41,7 +46,8 @@ function routeFor(bucket: BucketConfig, origin: Origin): Route {
     hideForbidden: bucket.hideForbidden,
     metadataHeaders: bucket.metadataHeaders,
     setHeaders: Object.entries(set).flat(),
-    ownedHeaders: new Set(owned),
+    ownedHeaders: owned,
+    commonHeaders: without(common, owned),
     website: websiteFor(bucket),
   }
 }
@@ -61,4 +67,8 @@ function commonHeaders(securityHeaders: boolean): readonly string[] {
     'BYPASS',
   ]
   return securityHeaders ? [...headers, 'X-Content-Type-Options', 'nosniff'] : headers
+}
+
+function without(headers: readonly string[], lowerNames: ReadonlySet<string>): readonly string[] {
+  return headers.filter((_, index) => !lowerNames.has(headers[index & ~1]?.toLowerCase() ?? ''))
 }

@@ -32,7 +32,7 @@ export async function handle(
   const match = snapshot.routes.match(request.host, request.path)
   if (match === undefined) throw new Refusal('no_route')
   const { value: route, rest } = match
-  if (isBareRoot(route, rest, request.path)) return redirectToSlash(request)
+  if (isBareRoot(route, rest, request.path)) return redirectToSlash(request, route)
 
   const plan = planFor(route, rest, request)
   exchange.note('route', { bucket: route.bucket, key: plan.key })
@@ -44,7 +44,11 @@ export async function handle(
       ? undefined
       : await standIn({ error, request, route, plan, ask })
     if (instead === undefined) throw error
-    return instead
+    const { reply, refusal } = instead
+    if (refusal !== undefined) {
+      exchange.note('refusal', { code: refusal.code, cause: refusal.cause })
+    }
+    return reply
   }
 }
 

@@ -8,44 +8,63 @@ import { multipartFraming } from '../http/multipart.ts'
 import type { MultipartFraming } from '../http/multipart.ts'
 import type { ByteRange } from '../http/range.ts'
 
-type OpenPart = (range: ByteRange) => Promise<StreamBody>
+export interface MultipartOptions {
+  readonly ranges: readonly ByteRange[]
+  readonly size: number
+  readonly contentType: string | undefined
+  /** The body of the first range. */
+  readonly first: StreamBody
+  /** Gets the body of each further one, when its turn comes. */
+  readonly open: (range: ByteRange) => Promise<StreamBody>
+}
 
 export interface MultipartBody extends StreamBody {
   readonly contentType: string
 }
 
-export function multipartBody(
-  ranges: readonly ByteRange[],
-  size: number,
-  contentType: string | undefined,
-  open: OpenPart,
-): MultipartBody {
+export function multipartBody(options: MultipartOptions): MultipartBody {
+  const { ranges, size, contentType, first } = options
   const framing = multipartFraming(ranges, size, contentType, randomBytes(18).toString('hex'))
   return {
     kind: 'stream',
     contentType: framing.contentType,
     length: framing.length,
-    start: (sink) => new Assembly(ranges, framing, open, sink),
-    discard: () => undefined,
+    start: (sink) => {
+      const assembly = new Assembly(options, framing, sink)
+      assembly.begin(first)
+      return assembly
+    },
+    discard: () => first.discard(),
   }
 }
 
 class Assembly implements Flow {
-  readonly #ranges: readonly ByteRange[]
+  readonly #options: MultipartOptions
   readonly #framing: MultipartFraming
-  readonly #open: OpenPart
   readonly #sink: Sink
+  /** Of the part that flows. */
   #index = 0
   #flow: Flow | undefined
   #isStopped = false
 
-  constructor(ranges: readonly ByteRange[], framing: MultipartFraming, open: OpenPart, sink: Sink) {
-    this.#ranges = ranges
+  constructor(options: MultipartOptions, framing: MultipartFraming, sink: Sink) {
+    this.#options = options
     this.#framing = framing
-    this.#open = open
     this.#sink = sink
-    // Owned here: a part that cannot be had fails the sink.
-    void this.#next()
+  }
+
+  begin(part: StreamBody): void {
+    const head = this.#framing.heads[this.#index]
+    // A reader that is full takes these few bytes all the same; the part itself waits for it.
+    if (head !== undefined) this.#sink.write(head)
+    const flow = part.start({
+      write: (chunk) => this.#sink.write(chunk),
+      end: () => this.#ended(),
+      fail: (reason) => this.#sink.fail(reason),
+    })
+    this.#flow = flow
+    // The reader may have left while the part was only starting.
+    if (this.#isStopped) flow.stop()
   }
 
   resume(): void {
@@ -57,34 +76,27 @@ class Assembly implements Flow {
     this.#flow?.stop()
   }
 
-  async #next(): Promise<void> {
-    const range = this.#ranges[this.#index]
-    const head = this.#framing.heads[this.#index]
-    if (range === undefined || head === undefined) {
+  #ended(): void {
+    if (this.#isStopped) return
+    this.#index += 1
+    const range = this.#options.ranges[this.#index]
+    if (range === undefined) {
       this.#sink.write(this.#framing.tail)
       this.#sink.end()
       return
     }
-    this.#index += 1
-    try {
-      const part = await this.#open(range)
-      if (this.#isStopped) part.discard()
-      else this.#begin(part, head)
-    } catch (error) {
-      if (!this.#isStopped)
-        this.#sink.fail(error instanceof Error ? error : new Error(String(error)))
-    }
+    // Owned here: a part that cannot be had fails the sink.
+    void this.#continue(range)
   }
 
-  #begin(part: StreamBody, head: Uint8Array): void {
-    // A reader that is full takes these few bytes all the same; the part itself waits for it.
-    this.#sink.write(head)
-    this.#flow = part.start({
-      write: (chunk) => this.#sink.write(chunk),
-      end: () => {
-        if (!this.#isStopped) void this.#next()
-      },
-      fail: (reason) => this.#sink.fail(reason),
-    })
+  async #continue(range: ByteRange): Promise<void> {
+    try {
+      const part = await this.#options.open(range)
+      if (this.#isStopped) part.discard()
+      else this.begin(part)
+    } catch (error) {
+      if (this.#isStopped) return
+      this.#sink.fail(error instanceof Error ? error : new Error(String(error)))
+    }
   }
 }

@@ -19,7 +19,11 @@ export interface Obtained {
   readonly head: ObjectHead
   readonly selected: Selected
   readonly body: Body
+  /** The body's own type, where it holds several parts of the object. */
+  readonly multipartType?: string
 }
+
+type Bytes = Pick<Obtained, 'body' | 'multipartType'>
 
 interface Found {
   readonly head: ObjectHead
@@ -30,30 +34,32 @@ interface Found {
 }
 
 const MAX_LOOKS = 3
+const NO_BYTES: Bytes = { body: noBody }
 
 export async function obtain(plan: Plan, ask: Ask): Promise<Obtained> {
   // S3 answers the empty key with the bucket itself.
   if (plan.key === '') throw new Refusal('not_found')
   for (let look = 0; look < MAX_LOOKS; look += 1) {
     const found = await find(plan, ask)
-    const selected = select(
-      plan,
-      found.head,
-      found.last === undefined ? {} : { first: found.first, last: found.last },
-    )
-    const body = await bodyFor(selected, found, plan, ask)
-    if (body !== undefined) return { head: found.head, selected, body }
+    const selected = select(plan, found.head, found)
+    const bytes = await bytesFor(selected, found, plan, ask)
+    if (bytes !== undefined) return { head: found.head, selected, ...bytes }
   }
   throw new Refusal('origin_failed', { cause: 'the object changes faster than it can be read' })
 }
 
 async function find(plan: Plan, ask: Ask): Promise<Found> {
   const { key, versionId, partNumber } = plan
-  const object = { key, versionId, partNumber }
-  if (isHeadEnough(plan)) return headOnly(await ask({ ...object, method: 'HEAD' }))
-  const answer = await ask({ ...object, method: 'GET', range: plan.ranges?.[0] })
+  const object = { key, versionId }
+  const isHead = isHeadEnough(plan)
+  const answer = await ask(
+    isHead
+      ? { ...object, partNumber, method: 'HEAD' }
+      : { ...object, partNumber, method: 'GET', range: plan.ranges?.[0] },
+  )
   // Only the size says whether the range or the server is wrong, and conditions come before it.
   if (answer.kind === 'unsatisfiable') return headOnly(await ask({ ...object, method: 'HEAD' }))
+  if (isHead) return headOnly(answer)
   const delivered = requireObject(answer)
   if (delivered.head.size !== undefined) return { ...delivered, delivered }
   return measured(delivered, requireObject(await ask({ ...object, method: 'HEAD' })))
@@ -81,49 +87,65 @@ function measured(delivered: Delivered, { head, discard }: Delivered): Found {
   return { head, first: delivered.first, last: head.size - 1, delivered }
 }
 
-async function bodyFor(
+/** Undefined when the object is no longer the one that was found. */
+async function bytesFor(
   selected: Selected,
   found: Found,
   plan: Plan,
   ask: Ask,
-): Promise<Body | undefined> {
-  const { head, delivered } = found
-  if (plan.method === 'HEAD') return noBody
+): Promise<Bytes | undefined> {
+  if (plan.method === 'HEAD') return NO_BYTES
   switch (selected.kind) {
     case 'not-modified':
     case 'precondition-failed':
     case 'unsatisfiable':
-      delivered?.discard()
-      return noBody
+    case 'redirect':
+      found.delivered?.discard()
+      return NO_BYTES
     case 'whole':
-      return bytesOf(undefined, found, plan, ask)
+      return oneStream(undefined, found, plan, ask)
     case 'part':
-      return bytesOf(selected.range, found, plan, ask)
+      return oneStream(selected.range, found, plan, ask)
     case 'parts':
-      delivered?.discard()
-      return multipartBody(selected.ranges, selected.size, head.contentType, async (range) => {
-        const body = await askAgain(range, head, plan, ask)
-        if (body === undefined) throw new Error('the object changed between its parts')
-        return body
-      })
+      found.delivered?.discard()
+      return severalParts(selected, found.head, plan, ask)
   }
 }
 
 /** The bytes on their way, if they are the wanted ones, else those of a further question. */
-async function bytesOf(
+async function oneStream(
   range: ByteRange | undefined,
   { head, first, last, delivered }: Found,
   plan: Plan,
   ask: Ask,
-): Promise<StreamBody | undefined> {
+): Promise<Bytes | undefined> {
   const wantedFirst = range?.first ?? 0
   const wantedLast = range?.last ?? (head.size === undefined ? undefined : head.size - 1)
   const reaches = last === undefined || (wantedLast !== undefined && wantedLast <= last)
   if (delivered !== undefined && first <= wantedFirst && reaches) {
-    return delivered.body(wantedFirst, wantedLast)
+    return { body: delivered.body(wantedFirst, wantedLast) }
   }
   delivered?.discard()
-  return askAgain(range, head, plan, ask)
+  const body = await askAgain(range, head, plan, ask)
+  return body && { body }
+}
+
+async function severalParts(
+  { ranges, size }: Extract<Selected, { kind: 'parts' }>,
+  head: ObjectHead,
+  plan: Plan,
+  ask: Ask,
+): Promise<Bytes | undefined> {
+  // Had before the answer begins, so that an object which has changed can be looked at again.
+  const first = await askAgain(ranges[0], head, plan, ask)
+  if (first === undefined) return undefined
+  const open = async (range: ByteRange): Promise<StreamBody> => {
+    const body = await askAgain(range, head, plan, ask)
+    if (body === undefined) throw new Error('the object changed between its parts')
+    return body
+  }
+  const body = multipartBody({ ranges, size, contentType: head.contentType, first, open })
+  return { body, multipartType: body.contentType }
 }
 
 /** Undefined when the object is no longer the one that was seen. */
@@ -140,12 +162,17 @@ async function askAgain(
   const answer = await ask({ method: 'GET', key, versionId, range: spec, ifMatch })
   if (answer.kind === 'changed' || answer.kind === 'unsatisfiable') return undefined
   const again = requireObject(answer)
-  if (again.head.etag !== head.etag || again.head.size !== head.size) {
+  if (!isSameVersion(again.head, head)) {
     again.discard()
     return undefined
   }
   const last = head.size === undefined ? undefined : head.size - 1
   return again.body(range?.first ?? 0, range?.last ?? last)
+}
+
+function isSameVersion(again: ObjectHead, head: ObjectHead): boolean {
+  // A body of untold length has the one that is known.
+  return again.etag === head.etag && (again.size === undefined || again.size === head.size)
 }
 
 function requireObject(answer: OriginAnswer): Delivered {

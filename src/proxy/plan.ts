@@ -1,19 +1,20 @@
 // What is asked for, in the words of HTTP: the key, the version, the ranges and the conditions.
 
+import { Refusal } from '../exchange/refusal.ts'
 import type { Request } from '../exchange/request.ts'
 import { readConditions } from '../http/conditional.ts'
 import type { Conditions } from '../http/conditional.ts'
 import { queryParameter } from '../http/query.ts'
 import { parseRange } from '../http/range.ts'
 import type { RangeSpec } from '../http/range.ts'
-import { Refusal } from '../exchange/refusal.ts'
-import type { Route } from './snapshot.ts'
+import type { RouteRules } from './snapshot.ts'
+
+/** S3 stores no longer ones. */
+const MAX_KEY_BYTES = 1024
 
 export interface Plan {
   readonly method: 'GET' | 'HEAD'
   readonly key: string
-  /** The key is the index document of the directory that was asked for. */
-  readonly isIndex: boolean
   readonly versionId: string | undefined
   readonly partNumber: string | undefined
   /** Undefined: the whole object. */
@@ -23,26 +24,40 @@ export interface Plan {
   readonly isRevalidation: boolean
 }
 
-export function planFor(route: Route, rest: string, request: Request): Plan {
+export function planFor(route: RouteRules, rest: string, request: Request): Plan {
   const { headers, query } = request
-  const { indexDocument } = route.website
-  const isIndex = indexDocument !== undefined && (rest === '' || rest.endsWith('/'))
   const conditions = readConditions(headers)
-  const partNumber = query === '' ? undefined : queryParameter(query, 'partNumber')
   // RFC 9110 §14.2: a range is defined for GET alone.
   const ranges = request.method === 'GET' ? parseRange(headers.range) : undefined
-  if (partNumber !== undefined && (!/^[1-9]\d{0,4}$/.test(partNumber) || ranges !== undefined)) {
-    throw new Refusal('invalid_request', { message: 'partNumber is not valid here.' })
-  }
   return {
     method: request.method === 'HEAD' ? 'HEAD' : 'GET',
-    key: isIndex ? rest + indexDocument : rest,
-    isIndex,
+    key: keyFor(rest, route.website.indexDocument),
     versionId: route.allowVersions ? queryParameter(query, 'versionId') : undefined,
-    partNumber,
+    partNumber: partNumberOf(query, ranges !== undefined),
     ranges,
     conditions,
     isRevalidation:
       conditions.ifNoneMatch !== undefined || conditions.ifModifiedSince !== undefined,
   }
+}
+
+function keyFor(rest: string, indexDocument: string | undefined): string {
+  const isDirectory = rest === '' || rest.endsWith('/')
+  const key = isDirectory && indexDocument !== undefined ? rest + indexDocument : rest
+  // No unit of a string takes more than three bytes, so that most keys need not be measured.
+  if (key.length * 3 > MAX_KEY_BYTES && Buffer.byteLength(key) > MAX_KEY_BYTES) {
+    throw new Refusal('invalid_path', { cause: 'a longer key than S3 has' })
+  }
+  return key
+}
+
+function partNumberOf(query: string, isRanged: boolean): string | undefined {
+  const partNumber = queryParameter(query, 'partNumber')
+  if (partNumber === undefined) return undefined
+  if (isRanged || !/^[1-9]\d{0,4}$/.test(partNumber)) {
+    throw new Refusal('invalid_request', {
+      message: 'A partNumber is a whole number from 1 on, and stands without a Range.',
+    })
+  }
+  return partNumber
 }

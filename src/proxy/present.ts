@@ -2,17 +2,24 @@
 // named here ever leave; what S3 says besides stays inside.
 
 import { bodyLength, noBody } from '../exchange/body.ts'
-import type { Body } from '../exchange/body.ts'
 import type { ObjectHead } from '../exchange/object-head.ts'
 import { Refusal } from '../exchange/refusal.ts'
 import type { Reply } from '../exchange/reply.ts'
 import { formatContentRange, formatUnsatisfied } from '../http/range.ts'
+import type { ByteRange } from '../http/range.ts'
+import { dropFields, keepFields } from './fields.ts'
 import type { Obtained } from './obtain.ts'
 import type { Plan } from './plan.ts'
-import type { Selected } from './select.ts'
-import type { Route } from './snapshot.ts'
+import type { RouteRules } from './snapshot.ts'
 
-export function present({ head, selected, body }: Obtained, plan: Plan, route: Route): Reply {
+/** What a 304 repeats of the object (RFC 9110 §15.4.5). */
+const NOT_MODIFIED_FIELDS = new Set(['etag', 'last-modified', 'cache-control', 'expires'])
+/** What a redirect takes from the object that it is written on: how long it may be kept. */
+const REDIRECT_FIELDS = new Set(['cache-control', 'expires'])
+const CONTENT_TYPE = new Set(['content-type'])
+
+export function present(obtained: Obtained, plan: Plan, route: RouteRules): Reply {
+  const { head, selected } = obtained
   switch (selected.kind) {
     case 'precondition-failed':
       throw new Refusal('precondition_failed')
@@ -21,101 +28,76 @@ export function present({ head, selected, body }: Obtained, plan: Plan, route: R
         headers: ['Content-Range', formatUnsatisfied(selected.size)],
       })
     case 'not-modified':
-      return { status: 304, headers: owned(validatorFields(head), route), body: noBody }
+      return notModified(head, plan, route)
+    case 'redirect':
+      return redirect(head, selected.location, route)
     case 'whole':
-      return head.redirectLocation === undefined
-        ? whole(head, body, plan, route)
-        : redirect(head.redirectLocation, body, route)
+      return whole(obtained, plan, route)
     case 'part':
+      return part(obtained, selected, plan, route)
     case 'parts':
-      return partial(head, selected, body, plan, route)
+      return parts(obtained, plan, route)
   }
 }
 
-/** For a body that is whole by its making, whatever the request asked. */
-export function presentWhole({ head, body }: Obtained, plan: Plan, route: Route): Reply {
-  return whole(head, body, plan, route)
+/** The operator's own fields, in place of those with the same names. */
+export function operated(
+  headers: readonly string[],
+  route: RouteRules,
+): Pick<Reply, 'headers' | 'commonHeaders'> {
+  const { setHeaders, ownedHeaders, commonHeaders } = route
+  if (ownedHeaders.size === 0) return { headers, commonHeaders }
+  return { headers: [...dropFields(headers, ownedHeaders), ...setHeaders], commonHeaders }
 }
 
-function whole(head: ObjectHead, body: Body, plan: Plan, route: Route): Reply {
+function notModified(head: ObjectHead, plan: Plan, route: RouteRules): Reply {
+  const kept = keepFields(objectFields(head, plan, route), NOT_MODIFIED_FIELDS)
+  return { status: 304, ...operated(kept, route), body: noBody }
+}
+
+function redirect({ fields }: ObjectHead, location: string, route: RouteRules): Reply {
+  const isPath = location.startsWith('/') && route.pathPrefix !== '/'
+  const headers = ['Location', isPath ? route.pathPrefix + location : location]
+  headers.push(...keepFields(fields, REDIRECT_FIELDS))
+  return { status: 301, ...operated(headers, route), body: noBody, statedLength: 0 }
+}
+
+function whole({ head, body }: Obtained, plan: Plan, route: RouteRules): Reply {
   const headers = objectFields(head, plan, route)
   headers.push(...head.checksums)
   // A HEAD states the length that a GET would have.
   const statedLength = plan.method === 'HEAD' ? head.size : bodyLength(body)
-  return { status: 200, headers: owned(headers, route), body, statedLength }
+  return { status: 200, ...operated(headers, route), body, statedLength }
 }
 
-function partial(
-  head: ObjectHead,
-  selected: Extract<Selected, { kind: 'part' | 'parts' }>,
-  body: Body,
+function part(
+  { head, body }: Obtained,
+  { range, size }: { readonly range: ByteRange; readonly size: number },
   plan: Plan,
-  route: Route,
+  route: RouteRules,
 ): Reply {
   const headers = objectFields(head, plan, route)
-  if (selected.kind === 'part') {
-    const { range, size } = selected
-    headers.push('Content-Range', formatContentRange(range, size))
-    const statedLength = range.last - range.first + 1
-    return { status: 206, headers: owned(headers, route), body, statedLength }
-  }
-  const type = 'contentType' in body && typeof body.contentType === 'string' ? body.contentType : ''
-  const typed = withoutField(headers, 'content-type')
-  typed.push('Content-Type', type)
-  return { status: 206, headers: owned(typed, route), body, statedLength: bodyLength(body) }
+  headers.push('Content-Range', formatContentRange(range, size))
+  const statedLength = range.last - range.first + 1
+  return { status: 206, ...operated(headers, route), body, statedLength }
 }
 
-function redirect(location: string, body: Body, route: Route): Reply {
-  if (body.kind === 'stream') body.discard()
-  const target =
-    location.startsWith('/') && route.pathPrefix !== '/' ? route.pathPrefix + location : location
-  return { status: 301, headers: owned(['Location', target], route), body: noBody, statedLength: 0 }
+/** Each part names the object's type; the whole is a multipart, whatever the operator sets. */
+function parts({ head, body, multipartType }: Obtained, plan: Plan, route: RouteRules): Reply {
+  const { headers, commonHeaders } = operated(objectFields(head, plan, route), route)
+  const typed = [...dropFields(headers, CONTENT_TYPE), 'Content-Type', multipartType ?? '']
+  return { status: 206, headers: typed, commonHeaders, body, statedLength: bodyLength(body) }
 }
 
-function objectFields(head: ObjectHead, plan: Plan, route: Route): string[] {
-  const headers = validatorFields(head)
-  for (let i = 0; i < head.fields.length; i += 2) {
-    const name = head.fields[i] ?? ''
-    // The two that also stand on a 304 are there already.
-    if (name !== 'Cache-Control' && name !== 'Expires') headers.push(name, head.fields[i + 1] ?? '')
-  }
+function objectFields(head: ObjectHead, plan: Plan, route: RouteRules): string[] {
+  const headers: string[] = []
+  if (head.etag !== undefined) headers.push('ETag', head.etag)
+  if (head.lastModified !== undefined) headers.push('Last-Modified', head.lastModified)
+  headers.push(...head.fields)
   headers.push('Content-Type', head.contentType ?? 'application/octet-stream')
   if (route.metadataHeaders) headers.push(...head.metadata)
   if (plan.versionId !== undefined && head.versionId !== undefined) {
     headers.push('x-amz-version-id', head.versionId)
   }
   return headers
-}
-
-/** What a 304 carries too (RFC 9110 §15.4.5). */
-function validatorFields(head: ObjectHead): string[] {
-  const headers: string[] = []
-  if (head.etag !== undefined) headers.push('ETag', head.etag)
-  if (head.lastModified !== undefined) headers.push('Last-Modified', head.lastModified)
-  for (let i = 0; i < head.fields.length; i += 2) {
-    const name = head.fields[i] ?? ''
-    if (name === 'Cache-Control' || name === 'Expires') headers.push(name, head.fields[i + 1] ?? '')
-  }
-  return headers
-}
-
-/** The operator's own headers replace the object's. */
-function owned(headers: string[], route: Route): readonly string[] {
-  if (route.ownedHeaders.size === 0) return headers
-  const kept: string[] = []
-  for (let i = 0; i < headers.length; i += 2) {
-    const name = headers[i] ?? ''
-    if (!route.ownedHeaders.has(name.toLowerCase())) kept.push(name, headers[i + 1] ?? '')
-  }
-  kept.push(...route.setHeaders)
-  return kept
-}
-
-function withoutField(headers: readonly string[], lowerName: string): string[] {
-  const kept: string[] = []
-  for (let i = 0; i < headers.length; i += 2) {
-    const name = headers[i] ?? ''
-    if (name.toLowerCase() !== lowerName) kept.push(name, headers[i + 1] ?? '')
-  }
-  return kept
 }

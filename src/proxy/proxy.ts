@@ -39,7 +39,11 @@ export function createProxy(options: ProxyOptions): Proxy {
   return async (raw, response, clientAddress) => {
     const snapshot = options.current()
     const controller = new AbortController()
-    const leave = (): void => controller.abort()
+    // An answer that went out whole closes too: an abort then would tell nobody anything, at the
+    // price of an exception with its stack.
+    const leave = (): void => {
+      if (!response.writableFinished) controller.abort()
+    }
     const exchange = new Exchange(
       {
         id: acceptRequestId(single(raw.headers['x-request-id'])) ?? createRequestId(ids),
@@ -51,12 +55,18 @@ export function createProxy(options: ProxyOptions): Proxy {
       },
       controller.signal,
     )
+    // An answer that cannot be written is a bug, and must not be one of the whole process.
+    const broken = (error: unknown): Sent => {
+      options.reportBug(error, exchange.arrival.id)
+      response.destroy()
+      return nothing(monotonic())
+    }
     response.on('close', leave)
     const reply = await answer(raw, exchange, snapshot, options)
     exchange.sent =
       reply === undefined
         ? nothing(monotonic())
-        : await deliver({ reply, raw, exchange, response, snapshot, options })
+        : await deliver({ reply, raw, exchange, response, snapshot, options }).catch(broken)
     response.off('close', leave)
     options.observe(exchange)
   }
@@ -87,13 +97,14 @@ interface Delivery {
 
 async function deliver(delivery: Delivery): Promise<Sent> {
   const { reply, raw, exchange, response, snapshot, options } = delivery
-  const headers = ['X-Request-ID', exchange.arrival.id, ...snapshot.commonHeaders]
+  const id = ['X-Request-ID', exchange.arrival.id]
   const close = options.status.isDraining() || exchange.facts.receive?.hasBody !== false
+  const headers = [...id, ...(reply.commonHeaders ?? snapshot.commonHeaders)]
   const sending = await send({ ...reply, close }, response, headers)
   if (sending.kind === 'sent') return sending
   // Not a byte has left, so the client can still be told the truth.
   const apology = no(sending.reason, raw, exchange, options)
-  const second = await send({ ...apology, close }, response, headers)
+  const second = await send({ ...apology, close }, response, [...id, ...snapshot.commonHeaders])
   return second.kind === 'sent' ? second : nothing(monotonic())
 }
 

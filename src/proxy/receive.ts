@@ -19,8 +19,6 @@ export interface RawRequest {
   readonly httpVersionMinor: number
 }
 
-/** S3 stores no longer ones. */
-const MAX_PATH_BYTES = 8192
 const ALLOW = ['Allow', 'GET, HEAD, OPTIONS']
 
 export function receive(raw: RawRequest, limits: RequestLimits): Request {
@@ -51,7 +49,6 @@ function pathOf(
   const parsed = parseTarget(target)
   switch (parsed.kind) {
     case 'path':
-      if (parsed.path.length > MAX_PATH_BYTES) throw new Refusal('invalid_path')
       return parsed
     case 'asterisk':
       if (method === 'OPTIONS') return { path: '*', query: '', authority: undefined }

@@ -11,21 +11,33 @@ export type Selected =
   | { readonly kind: 'not-modified' }
   | { readonly kind: 'precondition-failed' }
   | { readonly kind: 'unsatisfiable'; readonly size: number }
+  | { readonly kind: 'redirect'; readonly location: string }
   | { readonly kind: 'whole' }
   | { readonly kind: 'part'; readonly range: ByteRange; readonly size: number }
   | { readonly kind: 'parts'; readonly ranges: readonly ByteRange[]; readonly size: number }
 
 const WHOLE: Selected = { kind: 'whole' }
 
-/** `origin` is what the origin sent of the object: it chooses the bytes of a numbered part. */
-export function select(plan: Plan, head: ObjectHead, origin: Partial<ByteRange>): Selected {
+/** What the origin sent of the object: it chooses the bytes of a numbered part. */
+export interface SentBytes {
+  readonly first: number
+  readonly last: number | undefined
+}
+
+export function select(plan: Plan, head: ObjectHead, sent: SentBytes): Selected {
+  // RFC 9110 §13.2.1: conditions are for answers that would be good ones without them.
+  if (head.redirectLocation !== undefined) {
+    return { kind: 'redirect', location: head.redirectLocation }
+  }
   switch (evaluateConditions(plan.conditions, head)) {
     case 'failed':
       return { kind: 'precondition-failed' }
     case 'not-modified':
       return { kind: 'not-modified' }
     case 'proceed':
-      return plan.partNumber === undefined ? selectBytes(plan, head) : selectPart(head, origin)
+      return plan.partNumber === undefined
+        ? selectBytes(plan, head)
+        : selectPart(plan.partNumber, head, sent)
   }
 }
 
@@ -42,7 +54,13 @@ function selectBytes({ ranges, conditions }: Plan, head: ObjectHead): Selected {
   return { kind: 'parts', ranges: selection.parts, size }
 }
 
-function selectPart({ size }: ObjectHead, { first, last }: Partial<ByteRange>): Selected {
-  if (size === undefined || size === 0 || first === undefined || last === undefined) return WHOLE
+function selectPart(
+  partNumber: string,
+  { size }: ObjectHead,
+  { first, last }: SentBytes,
+): Selected {
+  if (size === undefined || size === 0 || last === undefined) return WHOLE
+  // Only the first part begins at the first byte: there is no such part, or S3 knows of none.
+  if (first === 0 && partNumber !== '1') return { kind: 'unsatisfiable', size }
   return { kind: 'part', range: { first, last }, size }
 }

@@ -133,6 +133,7 @@ class Transmission implements Sink {
     this.#firstByteAt = monotonic()
     const { status, headers, statedLength, close } = this.#reply
     const all = [...headers, ...this.#commonHeaders]
+    // Last: behind a Content-Length, Node takes a Content-Disposition for UTF-8.
     if (statedLength !== undefined) all.push('Content-Length', String(statedLength))
     if (close === true && this.#response.req.httpVersionMajor === 1) all.push('Connection', 'close')
     this.#response.writeHead(status, all)

@@ -4,11 +4,11 @@
 import type { Origin } from '../origin/origin.ts'
 import type { RouteTable } from '../routing/routing.ts'
 
-export interface Route {
+/** What is decided of a bucket's answers, whoever gives them. */
+export interface RouteRules {
   readonly bucket: string
   /** Where the bucket hangs: '/' or '/a/b'. */
   readonly pathPrefix: string
-  readonly origin: Origin
   readonly allowVersions: boolean
   readonly hideForbidden: boolean
   readonly metadataHeaders: boolean
@@ -16,7 +16,13 @@ export interface Route {
   readonly setHeaders: readonly string[]
   /** Lower-case names an answer must not carry: those removed and those set. */
   readonly ownedHeaders: ReadonlySet<string>
+  /** The snapshot's, without the owned ones. */
+  readonly commonHeaders: readonly string[]
   readonly website: Website
+}
+
+export interface Route extends RouteRules {
+  readonly origin: Origin
 }
 
 export interface Website {

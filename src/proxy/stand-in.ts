@@ -1,67 +1,85 @@
-// What a website shows instead of an object that is not there: a redirect to the directory, the
-// application's one page, or a page that says so. None of it hides a failure: whatever cannot be
-// shown leaves the first refusal as it was.
+// What a website shows where there is no object: a redirect to the directory, the application's one
+// page, or a page that says what is wrong. Nothing is hidden by it: what cannot be shown leaves
+// the first refusal as it was.
 
 import { discardBody, noBody } from '../exchange/body.ts'
-import type { Refusal } from '../exchange/refusal.ts'
+import { Refusal } from '../exchange/refusal.ts'
 import type { Reply } from '../exchange/reply.ts'
 import type { Request } from '../exchange/request.ts'
 import { prefersHtml } from '../http/accept.ts'
+import { readConditions } from '../http/conditional.ts'
 import { obtain } from './obtain.ts'
 import type { Ask, Obtained } from './obtain.ts'
 import type { Plan } from './plan.ts'
-import { presentWhole } from './present.ts'
+import { operated, present } from './present.ts'
 import { isS3Client, refusalFrom } from './refuse.ts'
-import type { Route } from './snapshot.ts'
+import type { RouteRules } from './snapshot.ts'
 
 export interface Missed {
+  /** Why there is no object. */
   readonly error: unknown
   readonly request: Request
-  readonly route: Route
+  readonly route: RouteRules
   readonly plan: Plan
   readonly ask: Ask
 }
 
-export async function standIn(missed: Missed): Promise<Reply | undefined> {
-  const refusal = refusalFrom(missed.error)
-  if (isS3Client(missed.request.headers, missed.request.query)) return undefined
-  if (refusal.code === 'not_found') {
-    const found = (await directoryRedirect(missed)) ?? (await applicationPage(missed))
-    if (found !== undefined) return found
-  }
-  return errorPage(refusal, missed)
+export interface StandIn {
+  readonly reply: Reply
+  /** What the page says no to; undefined where nothing is refused any more. */
+  readonly refusal: Refusal | undefined
 }
 
-/** `/dir` is sent to `/dir/` when that has an index document; as S3's websites do, for now only. */
-async function directoryRedirect({
-  request,
-  route,
-  plan,
-  ask,
-}: Missed): Promise<Reply | undefined> {
-  const { indexDocument, redirectSlash } = route.website
-  // A target beginning with two slashes would name a host.
-  const isDirectory = plan.key.endsWith('/') || plan.isIndex || request.path.startsWith('//')
-  if (indexDocument === undefined || !redirectSlash || isDirectory || plan.key === '')
+/** Programs that speak S3 want the error itself, and a bug is nobody's page. */
+export async function standIn(missed: Missed): Promise<StandIn | undefined> {
+  const { error, request } = missed
+  const refusal = refusalFrom(error)
+  if (refusal.code === 'internal_error' || isS3Client(request.headers, request.query)) {
     return undefined
-  const index = await tryObtain(
-    { ...bare(plan), method: 'HEAD', key: `${plan.key}/${indexDocument}` },
-    ask,
-  )
-  return index === undefined ? undefined : redirectToSlash(request)
+  }
+  if (refusal.code === 'not_found') {
+    const reply = (await directoryRedirect(missed)) ?? (await applicationPage(missed))
+    if (reply !== undefined) return { reply, refusal: undefined }
+  }
+  const page = await errorPage(refusal, missed)
+  return page && { reply: page, refusal }
 }
 
-export function redirectToSlash({ path, query }: Request): Reply {
+/** For now only, as S3's websites do: tomorrow there may be an object of that name. */
+export function redirectToSlash({ path, query }: Request, route: RouteRules): Reply {
   const target = path.split('/').map(encodeURIComponent).join('/')
   const location = query === '' ? `${target}/` : `${target}/?${query}`
-  return { status: 302, headers: ['Location', location], body: noBody, statedLength: 0 }
+  const headers = operated(['Location', location], route)
+  return { status: 302, ...headers, body: noBody, statedLength: 0 }
 }
 
-async function applicationPage({ request, route, plan, ask }: Missed): Promise<Reply | undefined> {
+async function directoryRedirect(missed: Missed): Promise<Reply | undefined> {
+  const { request, route, plan, ask } = missed
+  const { indexDocument, redirectSlash } = route.website
+  if (indexDocument === undefined || !redirectSlash || !mayGetSlash(request)) return undefined
+  const index = await tryObtain(documentPlan('HEAD', `${plan.key}/${indexDocument}`), ask)
+  return index && redirectToSlash(request, route)
+}
+
+function mayGetSlash({ path }: Request): boolean {
+  // A target that begins with two slashes would name another host.
+  return !path.endsWith('/') && !path.startsWith('//')
+}
+
+/** As if the index document had been asked for, conditions and ranges included. */
+async function applicationPage(missed: Missed): Promise<Reply | undefined> {
+  const { request, route, plan, ask } = missed
   const { spa, indexDocument } = route.website
   if (!spa || indexDocument === undefined || !isNavigation(request)) return undefined
-  const page = await tryObtain({ ...bare(plan), key: indexDocument }, ask)
-  return page === undefined ? undefined : presentWhole(page, plan, route)
+  const page = { ...plan, key: indexDocument, versionId: undefined, partNumber: undefined }
+  try {
+    const reply = present(await obtain(page, ask), page, route)
+    return { ...reply, headers: [...reply.headers, 'Vary', 'Accept, Sec-Fetch-Mode'] }
+  } catch (error) {
+    // Without its page there is no application: the object is simply missing.
+    if (error instanceof Refusal && error.code === 'not_found') return undefined
+    throw error
+  }
 }
 
 /** A browser going somewhere; a script or picture that is missing must stay missing. */
@@ -70,30 +88,33 @@ function isNavigation({ headers }: Request): boolean {
   return mode === undefined ? prefersHtml(headers.accept) : mode === 'navigate'
 }
 
-async function errorPage(
-  refusal: Refusal,
-  { route, plan, ask }: Missed,
-): Promise<Reply | undefined> {
+async function errorPage(refusal: Refusal, missed: Missed): Promise<Reply | undefined> {
+  const { route, plan, ask } = missed
   const key = route.website.errorDocuments.get(refusal.status)
   if (key === undefined || key === plan.key) return undefined
-  const page = await tryObtain({ ...bare(plan), key }, ask)
+  const page = await tryObtain(documentPlan(plan.method, key), ask)
   if (page === undefined) return undefined
-  const { contentType, fields } = page.head
+  const { contentType, fields, size } = page.head
   const headers = ['Content-Type', contentType ?? 'text/html', 'Cache-Control', 'no-store']
-  for (let i = 0; i < fields.length; i += 2) {
-    const name = fields[i] ?? ''
-    if (name.startsWith('Content-')) headers.push(name, fields[i + 1] ?? '')
+  for (let index = 0; index < fields.length; index += 2) {
+    const name = fields[index] ?? ''
+    if (name.startsWith('Content-')) headers.push(name, fields[index + 1] ?? '')
   }
   headers.push(...refusal.headers)
-  return { status: refusal.status, headers, body: page.body, statedLength: page.head.size }
+  return { status: refusal.status, headers, body: page.body, statedLength: size }
 }
 
-/** The conditions and ranges were meant for the object that is not there. */
-function bare(plan: Plan): Plan {
-  const none = { ifMatch: undefined, ifNoneMatch: undefined, ifModifiedSince: undefined }
-  const conditions = { ...none, ifUnmodifiedSince: undefined, ifRange: undefined }
-  const whole = { versionId: undefined, partNumber: undefined, ranges: undefined }
-  return { ...plan, ...whole, conditions, isRevalidation: false }
+/** What the request said of ranges and versions was meant for another object. */
+function documentPlan(method: Plan['method'], key: string): Plan {
+  return {
+    method,
+    key,
+    versionId: undefined,
+    partNumber: undefined,
+    ranges: undefined,
+    conditions: readConditions({}),
+    isRevalidation: false,
+  }
 }
 
 async function tryObtain(plan: Plan, ask: Ask): Promise<Obtained | undefined> {
