@@ -169,6 +169,8 @@ export class S3Server {
     }
     const port = socket.remotePort ?? 0
     this.#sockets.set(port, socket)
-    socket.once('close', () => this.#sockets.delete(port))
+    socket.once('close', () => {
+      if (this.#sockets.get(port) === socket) this.#sockets.delete(port)
+    })
   }
 }

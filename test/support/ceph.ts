@@ -21,6 +21,7 @@ export interface ClusterOptions {
   readonly users: readonly ClusterUser[]
   readonly dnsName: string | undefined
   readonly sizeMiB: number
+  readonly isCompressed: boolean
 }
 
 const ATTEMPTS = 3
@@ -31,7 +32,7 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
   for (let attempt = 1; ; attempt++) {
     const cluster = await createCluster(options)
     try {
-      await startCluster(cluster, options.users)
+      await startCluster(cluster, options)
       return cluster
     } catch (error) {
       await closeCluster(cluster)
@@ -124,15 +125,29 @@ function cephConf({ folder, fsid, monPort, port }: Cluster, options: ClusterOpti
   return ['[global]', ...lines, ''].join('\n')
 }
 
-async function startCluster(cluster: Cluster, users: readonly ClusterUser[]): Promise<void> {
+async function startCluster(
+  cluster: Cluster,
+  { users, isCompressed }: ClusterOptions,
+): Promise<void> {
   await startMon(cluster)
   await startOsd(cluster)
-  await startGateway(cluster)
+  // Before the gateway, which reads the zone once; the first command makes it.
   for (const { name, accessKey, secretKey } of users) {
     const keys = [`--access-key=${accessKey}`, `--secret-key=${secretKey}`]
     const create = ['user', 'create', `--uid=${name}`, `--display-name=${name}`, ...keys]
-    await runChild('radosgw-admin', ['-c', cluster.conf, '--no-mon-config', ...create])
+    await runAdmin(cluster, create)
   }
+  if (isCompressed) await compressObjects(cluster)
+  await startGateway(cluster)
+}
+
+async function compressObjects(cluster: Cluster): Promise<void> {
+  const place = ['--rgw-zone=default', '--placement-id=default-placement']
+  await runAdmin(cluster, ['zone', 'placement', 'modify', ...place, '--compression=zstd'])
+}
+
+async function runAdmin({ conf }: Cluster, args: readonly string[]): Promise<void> {
+  await runChild('radosgw-admin', ['-c', conf, '--no-mon-config', ...args])
 }
 
 async function startMon({ folder, conf, fsid, monPort, backing }: Cluster): Promise<void> {

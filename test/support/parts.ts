@@ -33,6 +33,8 @@ const PARTS = {
     probe: () => firstWorking(['python3', '/usr/bin/python3'], ['-c', 'import boto3, botocore']),
     packages: ['python3', 'python3-boto3'],
   },
+  curl: { name: 'curl', probe: () => onPath('curl'), packages: ['curl'] },
+  wget: { name: 'wget', probe: () => onPath('wget'), packages: ['wget'] },
   nginx: { name: 'nginx', probe: () => onPath('nginx'), packages: ['nginx'] },
   wrk: { name: 'wrk', probe: () => onPath('wrk'), packages: ['wrk'] },
   'redis-server': {
@@ -53,6 +55,8 @@ export const partsOfTheTests: readonly PartName[] = [
   's3cmd',
   'awscli',
   'botocore',
+  'curl',
+  'wget',
 ]
 
 const found = new Map<PartName, string>()

@@ -16,6 +16,8 @@ export interface RgwOptions {
   readonly dnsName?: string
   /** The most the store holds in memory. */
   readonly sizeMiB?: number
+  /** Objects are kept compressed: a huge one that repeats itself then takes little memory. */
+  readonly isCompressed?: boolean
   /** Further users, each with a key of its own. */
   readonly users?: readonly ClusterUser[]
 }
@@ -62,6 +64,7 @@ export async function openRgw(options: RgwOptions = {}): Promise<Rgw> {
     users: [TESTER, ...(options.users ?? [])],
     dnsName: options.dnsName,
     sizeMiB: options.sizeMiB ?? 1024,
+    isCompressed: options.isCompressed ?? false,
   })
   return toRgw(cluster)
 }
