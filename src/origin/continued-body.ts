@@ -7,16 +7,17 @@ import { discardBody } from '../exchange/body.ts'
 import { failureFrom, OriginFailure } from './failure.ts'
 import type { Lease } from './lease.ts'
 import type { FoundObject, ObjectAnswer, ObjectQuestion } from './question.ts'
+import type { Replica } from './replica.ts'
 import type { ReplicaSet } from './replica-set.ts'
 import type { Trail } from './trail.ts'
 
-/** A break after fewer bytes than this counts as no progress. */
+/** Who brought fewer bytes than this before breaking is not tried again before all others. */
 const PROGRESS_BYTES = 64 * 1024
 /** To read away an unwanted tail costs less than a connection, up to here. */
 const SPARED_TAIL_BYTES = 64 * 1024
 
 export interface ContinuedBodyOptions {
-  readonly set: ReplicaSet
+  readonly set: Pick<ReplicaSet, 'ask'>
   readonly question: ObjectQuestion
   readonly found: FoundObject
   readonly lease: Lease
@@ -24,7 +25,6 @@ export interface ContinuedBodyOptions {
   /** The bytes wanted, absolute and inclusive; `last` undefined means to the end. */
   readonly first: number
   readonly last: number | undefined
-  readonly mostFruitless: number
 }
 
 export class ContinuedBody implements StreamBody, Flow {
@@ -42,7 +42,8 @@ export class ContinuedBody implements StreamBody, Flow {
   #sourceLast: number | undefined
   #position: number
   #resumedAt: number
-  #fruitless = 0
+  /** Those that broke since there was progress, in that order; one may stand there twice. */
+  #broken: Replica[] = []
   #isOver = false
   #isCutOff = false
 
@@ -150,15 +151,14 @@ export class ContinuedBody implements StreamBody, Flow {
   #broke(failure: OriginFailure): void {
     if (this.#isOver) return
     this.#lease.settle('failure')
-    const { trail } = this.#options
+    const { replica } = this.#lease
     const { kind, code } = failure
-    trail.failed.push({ replica: this.#lease.replica.name, kind, phase: 'body', code })
+    this.#options.trail.failed.push({ replica: replica.name, kind, phase: 'body', code })
     const hasProgressed = this.#position - this.#resumedAt >= PROGRESS_BYTES
-    this.#fruitless = hasProgressed ? 1 : this.#fruitless + 1
+    this.#broken = hasProgressed ? [replica] : [...this.#broken, replica]
     this.#resumedAt = this.#position
-    if (this.#fruitless > this.#options.mostFruitless) this.#giveUp(failure)
     // Owned here: it ends in an attached source or in giveUp, never in a rejection.
-    else void this.#continue(failure)
+    void this.#continue(failure)
   }
 
   async #continue(failure: OriginFailure): Promise<void> {
@@ -179,17 +179,22 @@ export class ContinuedBody implements StreamBody, Flow {
         signal: this.#controller.signal,
         trail,
         phase: 'body',
-        broken: this.#lease.replica,
+        broken: this.#broken,
         reject: (candidate) => unfitToContinue(candidate, etag, position),
       })
       this.#adopt(answer, lease)
     } catch (error) {
-      this.#giveUp(failureFrom(error))
+      const reason = failureFrom(error)
+      // That nobody is left to ask says less than what went wrong.
+      this.#giveUp(reason.kind === 'unavailable' ? failure : reason)
     }
   }
 
   #adopt(answer: ObjectAnswer, lease: Lease): void {
-    if (answer.kind !== 'object') return
+    if (answer.kind !== 'object') {
+      this.#giveUp(new OriginFailure('other-version', `the rest is not to be had: ${answer.kind}`))
+      return
+    }
     if (this.#isOver) {
       answer.body.discard()
       lease.settle('neutral')

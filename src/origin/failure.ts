@@ -76,6 +76,8 @@ function kindOf(code: string, message: string): FailureKind {
 function codeOf(error: unknown): string {
   if (!(error instanceof Error)) return ''
   if ('code' in error && typeof error.code === 'string') return error.code
+  // What is not HTTP at all: undici means to give the parser's code, and gives none.
+  if (error.name === 'HTTPParserError') return 'HPE_INVALID'
   // Several addresses tried at once fail as one; the first tells as much as any.
   if (error instanceof AggregateError) return codeOf(error.errors[0])
   return codeOf(error.cause)

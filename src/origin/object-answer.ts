@@ -37,6 +37,7 @@ export function readObjectAnswer(
 ): ObjectFacts {
   const length = wholeNumber(single(headers['content-length']))
   if (status !== 206) {
+    refuseMislabelled(single(headers['content-range']), length)
     const head = readHead(headers, length)
     return { head, first: 0, last: length === undefined ? undefined : length - 1 }
   }
@@ -45,6 +46,15 @@ export function readObjectAnswer(
   const isWhole = length === undefined || length === covered.last - covered.first + 1
   if (!fits || !isWhole) throw new OriginFailure('protocol', 'a 206 for other bytes than asked')
   return { head: readHead(headers, covered.size), first: covered.first, last: covered.last }
+}
+
+/** Some servers label the whole as a range, which is no harm; a range that poses as the whole is. */
+function refuseMislabelled(label: string | undefined, length: number | undefined): void {
+  const range = label === undefined ? undefined : parseContentRange(label)
+  if (range === undefined || 'unsatisfiedSize' in range || length === undefined) return
+  if (range.size !== undefined && range.size !== length) {
+    throw new OriginFailure('protocol', 'a 200 that carries a part of the object')
+  }
 }
 
 interface Covered extends ByteRange {

@@ -44,16 +44,14 @@ export interface OriginOptions {
 export class Origin {
   readonly #set: ReplicaSet
   readonly #checks: readonly HealthCheck[]
-  readonly #mostFruitless: number
 
   constructor({ bucket, config, random, emit }: OriginOptions) {
-    const { healthCheck, circuitBreaker: policy, retry } = config
+    const { healthCheck, circuitBreaker: policy } = config
     const isProbed = healthCheck !== undefined
     const replicas = config.replicas.map(
       (replica) => new Replica({ config: replica, bucket, policy, isProbed, emit }),
     )
     this.#set = new ReplicaSet(replicas, config, random)
-    this.#mostFruitless = Math.max(retry.maxAttempts, replicas.length)
     this.#checks = isProbed
       ? replicas.map((replica) => new HealthCheck(replica, healthCheck, bucket, emit))
       : []
@@ -88,7 +86,6 @@ export class Origin {
         trail,
         first,
         last,
-        mostFruitless: this.#mostFruitless,
       })
     const { head, first, last } = answer
     return { kind: 'object', head, first, last, body, discard: () => body(first, last).discard() }

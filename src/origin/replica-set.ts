@@ -21,8 +21,8 @@ export interface AskContext {
   readonly trail: Trail
   /** Before the client has a byte, or to go on with a body that broke. */
   readonly phase: 'head' | 'body'
-  /** The replica whose body broke: asked again only when no other is left. */
-  readonly broken?: Replica
+  /** Replicas whose bodies broke: asked again only when no other is left. */
+  readonly broken?: readonly Replica[]
   /** Why an answer will not do here, if it will not. */
   readonly reject?: (answer: ObjectAnswer) => OriginFailure | undefined
 }
@@ -72,6 +72,7 @@ export class ReplicaSet {
       if (replica === undefined) throw failure ?? this.#unavailable()
       try {
         const leased = await this.#attempt(replica, question, search)
+        context.trail.replica = leased.lease.replica.name
         if (!this.#isWorthAskingElsewhere(leased, search)) return leased
         leased.lease.settle('success')
         search.excluded.add(replica)
@@ -84,9 +85,10 @@ export class ReplicaSet {
 
   #begin(context: AskContext): Search {
     const tries = new Map<Replica, number>()
-    if (context.broken !== undefined) tries.set(context.broken, 1)
+    const { broken = [] } = context
+    for (const replica of broken) tries.set(replica, (tries.get(replica) ?? 0) + 1)
     const deadline = monotonic() + this.#config.firstByteBudgetMs
-    return { context, deadline, tries, excluded: new Set(), attempts: tries.size }
+    return { context, deadline, tries, excluded: new Set(), attempts: broken.length }
   }
 
   /** The next replica to try, after the wait that a repeat is due. */
@@ -94,7 +96,10 @@ export class ReplicaSet {
     const fresh = this.#choose(this.#usable(search, (replica) => !search.tries.has(replica)))
     if (fresh !== undefined) return fresh
     if (search.attempts >= this.#config.retry.maxAttempts) return undefined
-    const repeats = this.#usable(search, (replica) => search.tries.has(replica))
+    const repeats = leastTried(
+      this.#usable(search, () => true),
+      search.tries,
+    )
     if (repeats.length === 0) return undefined
     // A broken body is resumed without asking the allowance: the work is half done already.
     if (search.context.phase === 'head' && !spend(this.#repeats)) return undefined
@@ -161,12 +166,13 @@ export class ReplicaSet {
         throw unfit
       }
       this.#firstByteMs.add(monotonic() - startedAt)
-      trail.replica = replica.name
       if (answer.kind !== 'object') lease.settle('success')
       return { answer, lease }
     } catch (error) {
       const failure = failureFrom(error)
-      lease.settle(blamesReplica(failure) ? 'failure' : 'neutral')
+      const isToBlame = blamesReplica(failure)
+      if (isToBlame) replica.lastFailure = failure
+      lease.settle(isToBlame ? 'failure' : 'neutral')
       const { kind, code } = failure
       if (kind !== 'cancelled') trail.failed.push({ replica: replica.name, kind, phase, code })
       throw failure
@@ -179,10 +185,24 @@ export class ReplicaSet {
   }
 
   #unavailable(): OriginFailure {
+    const [first] = this.replicas
+    // A set-up that is wrong stays so, whether or not the breakers let anybody ask again.
+    const isMisconfigured = this.replicas.every(({ lastFailure }) => blamesSetUp(lastFailure))
+    if (isMisconfigured && first?.lastFailure !== undefined) return first.lastFailure
     const waits = this.replicas.map((replica) => replica.openForMs())
     const retryAfterMs = Math.min(...waits)
     return new OriginFailure('unavailable', 'no replica is to be asked now', { retryAfterMs })
   }
+}
+
+function blamesSetUp(failure: OriginFailure | undefined): boolean {
+  return failure?.kind === 'misconfigured' || failure?.kind === 'credentials'
+}
+
+function leastTried(replicas: readonly Replica[], tries: ReadonlyMap<Replica, number>): Replica[] {
+  const count = (replica: Replica): number => tries.get(replica) ?? 0
+  const fewest = Math.min(...replicas.map(count))
+  return replicas.filter((replica) => count(replica) === fewest)
 }
 
 function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {

@@ -25,6 +25,8 @@ export interface ReplicaOptions {
 export class Replica {
   readonly config: ReplicaConfig
   inFlight = 0
+  /** Why it was last to blame; undefined once it has answered again. */
+  lastFailure: OriginFailure | undefined
   /** What active probes say; a replica that is not probed is taken for healthy. */
   probed: Health
   readonly #options: ReplicaOptions
@@ -80,6 +82,7 @@ export class Replica {
 
   settle(admission: Admission, outcome: Outcome): void {
     this.inFlight -= 1
+    if (outcome === 'success') this.lastFailure = undefined
     const end = { admission, outcome, now: monotonic() }
     if (settle(this.#breaker, this.#options.policy, end)) this.#announce()
   }

@@ -64,11 +64,12 @@ export class Transport {
     }
     return new Promise((resolve, reject) => {
       const attempt = new Attempt({ request, signal, release, resolve, reject })
+      const { method, path, headers } = request
       const pool = isKept ? this.#kept : this.#passing
-      pool.dispatch(
-        { method: request.method, path: request.path, headers: request.headers },
-        attempt,
-      )
+      // Left to itself the client closes the connection of a HEAD, lest a body should follow.
+      const isReusable = isKept && method === 'HEAD'
+      const dispatched = { method, path, headers, ...(isReusable ? { reset: false } : {}) }
+      pool.dispatch(dispatched, attempt)
     })
   }
 
@@ -160,10 +161,7 @@ class Attempt implements Dispatcher.DispatchHandler, StreamBody, Flow {
   resume(): void {
     while (this.#early.length > 0) {
       const chunk = this.#early.shift()
-      if (chunk !== undefined && this.#sink?.write(chunk) === false) {
-        if (!this.#isOver) this.#controller?.pause()
-        return
-      }
+      if (chunk !== undefined && this.#sink?.write(chunk) === false) return
     }
     if (this.#isOver) this.#conclude()
     else this.#controller?.resume()

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { createPeakEwma, observeLatency } from './peak-ewma.ts'
+import { createPeakEwma, latencyAt, observeLatency } from './peak-ewma.ts'
 
 test('bad news is believed at once', () => {
   const ewma = createPeakEwma()
@@ -34,4 +34,13 @@ test('steady latency is told as it is', () => {
   const ewma = createPeakEwma()
   for (let at = 0; at < 60_000; at += 100) observeLatency(ewma, 25, at)
   assert.ok(Math.abs(ewma.valueMs - 25) < 1e-9)
+})
+
+test('what was slow once counts less and less while nobody asks it', () => {
+  const ewma = createPeakEwma()
+  observeLatency(ewma, 5000, 0)
+  assert.equal(latencyAt(ewma, 0), 5000)
+  assert.ok(latencyAt(ewma, 10_000) < 2000)
+  assert.ok(latencyAt(ewma, 120_000) < 1)
+  assert.equal(ewma.valueMs, 5000)
 })

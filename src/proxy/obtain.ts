@@ -62,7 +62,7 @@ async function find(plan: Plan, ask: Ask): Promise<Found> {
   if (isHead) return headOnly(answer)
   const delivered = requireObject(answer)
   if (delivered.head.size !== undefined) return { ...delivered, delivered }
-  return measured(delivered, requireObject(await ask({ ...object, method: 'HEAD' })))
+  return measured(delivered, () => ask({ ...object, method: 'HEAD' }))
 }
 
 function isHeadEnough({ method, isRevalidation, ranges }: Plan): boolean {
@@ -73,6 +73,10 @@ function isHeadEnough({ method, isRevalidation, ranges }: Plan): boolean {
   return ranges.length > 1 || (first?.kind === 'suffix' && first.length === 0)
 }
 
+async function headOf(askHead: () => Promise<OriginAnswer>): Promise<Found> {
+  return headOnly(await askHead())
+}
+
 function headOnly(answer: OriginAnswer): Found {
   const { head, first, last, discard } = requireObject(answer)
   discard()
@@ -80,8 +84,14 @@ function headOnly(answer: OriginAnswer): Found {
 }
 
 /** A body of untold length takes it from the head of the same version. */
-function measured(delivered: Delivered, { head, discard }: Delivered): Found {
-  discard()
+async function measured(
+  delivered: Delivered,
+  askHead: () => Promise<OriginAnswer>,
+): Promise<Found> {
+  const { head } = await headOf(askHead).catch((error: unknown) => {
+    delivered.discard()
+    throw error
+  })
   const isSame = head.etag !== undefined && head.etag === delivered.head.etag
   if (!isSame || head.size === undefined) return { ...delivered, delivered }
   return { head, first: delivered.first, last: head.size - 1, delivered }

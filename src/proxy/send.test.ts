@@ -10,7 +10,7 @@ import type { Response, Sending } from './send.ts'
 
 /** Takes what is written, is full when told to be, and closes when told to. */
 class FakeResponse extends EventEmitter implements Response {
-  readonly req = { httpVersionMajor: 1 }
+  readonly req = { httpVersionMajor: 1, httpVersionMinor: 1 }
   writableFinished = false
   writableLength = 0
   destroyed = false
@@ -90,7 +90,9 @@ describe('the head', () => {
   test('asks to close the connection where that is due, in HTTP/1', () => {
     const { response } = begin({ body: noBody, close: true })
     assert.deepEqual(response.head?.[1].slice(-2), ['Connection', 'close'])
-    const two = Object.assign(new FakeResponse(), { req: { httpVersionMajor: 2 } })
+    const two = Object.assign(new FakeResponse(), {
+      req: { httpVersionMajor: 2, httpVersionMinor: 1 },
+    })
     void send({ status: 200, headers: [], body: noBody, close: true }, two, [])
     assert.deepEqual(two.head, [200, []])
   })

@@ -2,6 +2,8 @@
 // the client is full, and let go when the client leaves. A body that breaks takes the connection
 // with it: it is never ended as if it were whole.
 
+import { Socket } from 'node:net'
+
 import { monotonic } from '../primitives/clock.ts'
 import type { Flow, Sink, StreamBody } from '../exchange/body.ts'
 import type { Sent } from '../exchange/exchange.ts'
@@ -9,7 +11,8 @@ import type { Reply } from '../exchange/reply.ts'
 
 /** The part of Node's two responses, of HTTP/1 and of HTTP/2, that is written to. */
 export interface Response {
-  readonly req: { readonly httpVersionMajor: number }
+  readonly req: { readonly httpVersionMajor: number; readonly httpVersionMinor: number }
+  readonly socket?: unknown
   readonly writableFinished: boolean
   readonly writableLength: number
   readonly destroyed?: boolean
@@ -116,8 +119,16 @@ class Transmission implements Sink {
       this.#resolve({ kind: 'unsent', reason })
       return
     }
-    if (this.#response.stream === undefined) this.#response.destroy()
-    else this.#response.stream.close(HTTP2_INTERNAL_ERROR)
+    this.#cutOff()
+  }
+
+  #cutOff(): void {
+    const { stream, req, socket } = this.#response
+    if (stream !== undefined) stream.close(HTTP2_INTERNAL_ERROR)
+    // HTTP/1.0 ends a body of untold length with the connection: only a reset says it is broken.
+    else if (req.httpVersionMinor === 0 && socket instanceof Socket && !isTls(socket)) {
+      socket.resetAndDestroy()
+    } else this.#response.destroy()
   }
 
   #stream(body: StreamBody): void {
@@ -172,6 +183,11 @@ class Transmission implements Sink {
       endedAt: monotonic(),
     })
   }
+}
+
+/** Its end is announced within TLS, so that a mere close is no end. */
+function isTls(socket: Socket): boolean {
+  return 'encrypted' in socket
 }
 
 function isGone(response: Response): boolean {

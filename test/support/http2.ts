@@ -50,9 +50,9 @@ export function ask(
     stream.on('close', () => {
       const all = Buffer.concat(chunks)
       const status = Number(received[':status'] ?? 0)
-      if (status === 0 && failure !== undefined) reject(failure)
       const resetCode = stream.rstCode ?? 0
-      resolve({ status, headers: received, body: all, text: all.toString(), resetCode })
+      if (status === 0 && failure !== undefined) reject(failure)
+      else resolve({ status, headers: received, body: all, text: all.toString(), resetCode })
     })
     if (body !== undefined) stream.end(body)
   })

@@ -51,7 +51,8 @@ export class Peer {
     const isThere = typeof wanted === 'function' ? wanted : (text: string) => wanted.test(text)
     await eventually(() => {
       if (isThere(this.#text)) return true
-      if (this.#isClosed) throw new Error(`closed before ${wanted}: ${this.#text.slice(0, 2000)}`)
+      if (this.#isClosed)
+        throw new Error(`closed before ${String(wanted)}: ${this.#text.slice(0, 2000)}`)
       return false
     }, String(wanted))
     return this.#text

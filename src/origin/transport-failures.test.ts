@@ -1,0 +1,290 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import net from 'node:net'
+import { describe, test } from 'node:test'
+import type { TestContext } from 'node:test'
+
+import type { StreamBody } from '../exchange/body.ts'
+import { OriginFailure } from './failure.ts'
+import { Transport } from './transport.ts'
+import type { Answer, OutgoingRequest, TransportOptions } from './transport.ts'
+
+const LONG_MS = 20_000
+
+interface World {
+  readonly transport: Transport
+  /** Those open, as the server sees them. */
+  readonly connections: ReadonlySet<net.Socket>
+  /** The heads of the requests that arrived. */
+  readonly requests: readonly string[]
+  accepted(): number
+  get(signal?: AbortSignal, request?: Partial<OutgoingRequest>): Promise<Answer>
+}
+
+type Serve = (socket: net.Socket, head: string) => void
+
+/** A transport to a server that answers each request with whatever bytes the test writes. */
+async function open(
+  t: TestContext,
+  serve: Serve,
+  options: Partial<TransportOptions> = {},
+): Promise<World> {
+  const connections = new Set<net.Socket>()
+  const requests: string[] = []
+  let accepted = 0
+  const server = net.createServer((socket) => {
+    accepted += 1
+    connections.add(socket)
+    socket.on('close', () => connections.delete(socket))
+    socket.on('error', () => undefined)
+    onHeads(socket, (head) => {
+      requests.push(head)
+      serve(socket, head)
+    })
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const transport = new Transport(originOf(server), {
+    connectTimeoutMs: LONG_MS,
+    stallTimeoutMs: LONG_MS,
+    keptConnections: 2,
+    ...options,
+  })
+  t.after(async () => {
+    await transport.close()
+    for (const socket of connections) socket.destroy()
+    server.close()
+  })
+  const defaults: OutgoingRequest = {
+    method: 'GET',
+    path: '/k',
+    headers: ['host', 'h'],
+    timeoutMs: LONG_MS,
+  }
+  return {
+    transport,
+    connections,
+    requests,
+    accepted: () => accepted,
+    get: (signal, request) => transport.send({ ...defaults, ...request }, signal),
+  }
+}
+
+function originOf(server: net.Server): string {
+  const address = server.address()
+  assert.ok(address !== null && typeof address === 'object')
+  return `http://127.0.0.1:${address.port}`
+}
+
+function onHeads(socket: net.Socket, onHead: (head: string) => void): void {
+  let text = ''
+  socket.setEncoding('latin1').on('data', (part: string) => {
+    text += part
+    for (let end = text.indexOf('\r\n\r\n'); end >= 0; end = text.indexOf('\r\n\r\n')) {
+      onHead(text.slice(0, end))
+      text = text.slice(end + 4)
+    }
+  })
+}
+
+const head = (length: number, more = ''): string =>
+  `HTTP/1.1 200 OK\r\ncontent-length: ${length}\r\n${more}\r\n`
+
+interface Reading {
+  readonly text: () => string
+  /** How it broke; 'whole' when the body ended as it should. */
+  readonly end: Promise<string>
+}
+
+function read(body: StreamBody): Reading {
+  const chunks: Uint8Array[] = []
+  const { promise, resolve } = Promise.withResolvers<string>()
+  body.start({
+    write: (chunk) => chunks.push(chunk) > 0,
+    end: () => resolve('whole'),
+    fail: (error) => resolve(error instanceof OriginFailure ? error.kind : String(error)),
+  })
+  return { text: () => Buffer.concat(chunks).toString('latin1'), end: promise }
+}
+
+async function failureOf(promise: Promise<unknown>): Promise<string> {
+  try {
+    await promise
+  } catch (error) {
+    assert.ok(error instanceof OriginFailure, String(error))
+    return error.kind
+  }
+  return 'none'
+}
+
+/** Waits for something another process turn brings about. */
+async function until(holds: () => boolean): Promise<void> {
+  const deadline = performance.now() + LONG_MS
+  while (!holds()) {
+    assert.ok(performance.now() < deadline, 'it did not come about')
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+}
+
+const broken: readonly (readonly [says: string, serve: Serve, kind: RegExp])[] = [
+  [
+    'that is shorter than announced',
+    (socket) => socket.end(`${head(100)}${'x'.repeat(40)}`),
+    /reset|truncated/,
+  ],
+  [
+    'whose connection is reset',
+    (socket) =>
+      socket.write(`${head(100)}xxx`, () => setTimeout(() => socket.resetAndDestroy(), 20)),
+    /reset/,
+  ],
+  [
+    'whose chunks are no chunks',
+    (socket) => {
+      socket.write('HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n')
+      setTimeout(() => socket.write('zz\r\n'), 20)
+    },
+    /protocol/,
+  ],
+  ['that stalls', (socket) => socket.write(`${head(100)}xxx`), /stall/],
+]
+
+describe('a body breaks', () => {
+  for (const [says, serve, kind] of broken) {
+    test(says, async (t) => {
+      const { get } = await open(t, serve, { stallTimeoutMs: 300 })
+      const { body } = await get()
+      assert.match(await read(body).end, kind)
+    })
+
+    test(`${says}, which a late reader is told as well`, async (t) => {
+      const { get, connections } = await open(t, serve, { stallTimeoutMs: 300 })
+      const { body } = await get()
+      await until(() => connections.size === 0)
+      assert.match(await read(body).end, kind)
+    })
+  }
+})
+
+const unanswered: readonly (readonly [says: string, serve: Serve, kind: RegExp])[] = [
+  ['closes the connection', (socket) => socket.destroy(), /reset/],
+  ['resets the connection', (socket) => socket.resetAndDestroy(), /reset/],
+  ['speaks something else', (socket) => socket.end('\0 hello \r\n\r\n'), /protocol/],
+  [
+    'sends headers without end',
+    (socket) => socket.write(`HTTP/1.1 200 OK\r\nx: ${'y'.repeat(70_000)}\r\n\r\n`),
+    /protocol/,
+  ],
+  ['says nothing', () => undefined, /timeout/],
+  ['only promises', (socket) => socket.write('HTTP/1.1 103 Early Hints\r\n\r\n'), /timeout/],
+  ['stops within its head', (socket) => socket.write('HTTP/1.1 200 OK\r\netag: '), /timeout/],
+]
+
+describe('there is no answer from a server that', () => {
+  for (const [says, serve, kind] of unanswered) {
+    test(says, async (t) => {
+      const { get, connections } = await open(t, serve)
+      assert.match(await failureOf(get(undefined, { timeoutMs: 250 })), kind)
+      await until(() => connections.size === 0)
+    })
+  }
+
+  test('is not there', async (t) => {
+    const server = net.createServer().listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const origin = originOf(server)
+    server.close()
+    const transport = new Transport(origin, {
+      connectTimeoutMs: LONG_MS,
+      stallTimeoutMs: LONG_MS,
+      keptConnections: 1,
+    })
+    t.after(() => transport.close())
+    const sent = transport.send(
+      { method: 'GET', path: '/', headers: [], timeoutMs: LONG_MS },
+      undefined,
+    )
+    assert.equal(await failureOf(sent), 'connect')
+  })
+})
+
+describe('a caller who leaves', () => {
+  test('before anything is sent causes no request', async (t) => {
+    const { get, requests } = await open(t, (socket) => socket.write(`${head(2)}ok`))
+    assert.equal(await failureOf(get(AbortSignal.abort())), 'cancelled')
+    const caller = new AbortController()
+    const left = get(caller.signal)
+    caller.abort()
+    assert.equal(await failureOf(left), 'cancelled')
+    const { body } = await get()
+    assert.equal(await read(body).end, 'whole')
+    assert.equal(requests.length, 1)
+  })
+
+  test('while the answer is waited for closes the connection', async (t) => {
+    const caller = new AbortController()
+    const { get, connections } = await open(t, () => caller.abort())
+    assert.equal(await failureOf(get(caller.signal)), 'cancelled')
+    await until(() => connections.size === 0)
+  })
+
+  test('when the head is there is the body’s business', async (t) => {
+    const caller = new AbortController()
+    const { get } = await open(t, (socket) => {
+      socket.write(head(6))
+      setTimeout(() => socket.write('hel'), 5)
+      setTimeout(() => socket.write('lo!'), 10)
+    })
+    const { body } = await get(caller.signal)
+    caller.abort()
+    const { end, text } = read(body)
+    assert.equal(await end, 'whole')
+    assert.equal(text(), 'hello!')
+  })
+})
+
+describe('connections', () => {
+  test('beyond those kept are opened as needed and closed after use', async (t) => {
+    const waiting: net.Socket[] = []
+    const world = await open(t, (socket) => waiting.push(socket), { keptConnections: 2 })
+    const answers = Array.from({ length: 5 }, () => world.get())
+    await until(() => waiting.length === 5)
+    assert.equal(world.connections.size, 5)
+    const closing = world.requests.filter((text) => /^connection: close$/im.test(text))
+    assert.equal(closing.length, 3)
+    for (const socket of waiting) socket.write(`${head(2)}ok`)
+    for (const answer of await Promise.all(answers)) await read(answer.body).end
+    await until(() => world.connections.size === 2)
+  })
+
+  test('kept ones serve one request after the other', async (t) => {
+    const world = await open(t, (socket) => socket.write(`${head(2)}ok`), { keptConnections: 1 })
+    for (let count = 0; count < 20; count += 1) {
+      const { body } = await world.get()
+      assert.equal(await read(body).end, 'whole')
+    }
+    assert.equal(world.accepted(), 1)
+  })
+
+  test('of requests that failed or were left are free again', async (t) => {
+    let isAnswering = false
+    const world = await open(
+      t,
+      (socket) => {
+        if (isAnswering) socket.write(`${head(2)}ok`)
+      },
+      { keptConnections: 1 },
+    )
+    for (let count = 0; count < 5; count += 1) {
+      assert.equal(await failureOf(world.get(undefined, { timeoutMs: 20 })), 'timeout')
+      const caller = new AbortController()
+      const left = world.get(caller.signal)
+      setTimeout(() => caller.abort(), 5)
+      assert.equal(await failureOf(left), 'cancelled')
+    }
+    isAnswering = true
+    const { body } = await world.get()
+    await read(body).end
+    assert.doesNotMatch(world.requests.at(-1) ?? '', /connection: close/i)
+  })
+})
