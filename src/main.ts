@@ -22,7 +22,7 @@ function run(command: Command): number | Promise<number> {
     case 'check':
       return checkCommand(command.file, process.env, out)
     case 'config':
-      return configCommand(command.file, process.env, command, out)
+      return printConfig(command)
     case 'version':
       out(VERSION)
       return 0
@@ -35,16 +35,35 @@ function run(command: Command): number | Promise<number> {
   }
 }
 
+/** What is wrong goes where it does not end up in a file of the configuration. */
+function printConfig(command: Extract<Command, { kind: 'config' }>): number {
+  const lines: string[] = []
+  const code = configCommand(command.file, process.env, command, (line) => lines.push(line))
+  for (const line of lines) (code === 0 ? out : err)(line)
+  return code
+}
+
 function world(): World {
+  const impatience = new AbortController()
+  // A full disk or a reader that is gone costs the words, never the serving.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
   return {
     env: process.env,
     out,
     err,
     spawn: (orders) => new Worker(new URL(import.meta.url), { workerData: orders }),
     stopped: new Promise((resolve) => {
-      process.once('SIGTERM', resolve)
-      process.once('SIGINT', resolve)
+      let isStopped = false
+      const stop = (signal: NodeJS.Signals): void => {
+        // Whoever asks twice does not want to wait for transfers.
+        if (isStopped) impatience.abort()
+        isStopped = true
+        resolve(signal)
+      }
+      process.on('SIGTERM', stop)
+      process.on('SIGINT', stop)
     }),
+    impatience: impatience.signal,
   }
 }
 

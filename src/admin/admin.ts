@@ -7,6 +7,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Address } from '../config/server.ts'
 import { Refusal } from '../exchange/refusal.ts'
 import type { Reply } from '../exchange/reply.ts'
+import { acceptRequestId } from '../http/request-id.ts'
 import { answerStatus, refuse } from '../proxy/proxy.ts'
 import type { Status } from '../proxy/proxy.ts'
 
@@ -45,7 +46,9 @@ export class Admin {
   }
 
   readonly #answer = (request: IncomingMessage, response: ServerResponse): void => {
-    const id = this.#options.createId()
+    const asked = request.headers['x-request-id']
+    const own = typeof asked === 'string' ? acceptRequestId(asked) : undefined
+    const id = own ?? this.#options.createId()
     const reply = this.#replyTo(request, id)
     const length = reply.statedLength ?? 0
     const headers = [...reply.headers, 'X-Request-ID', id, 'Content-Length', String(length)]

@@ -1,4 +1,5 @@
 // One exchange as one line of facts. The query never enters it: tokens and signatures live there.
+// What a client chose is cut to a size, so that a line always fits the one write it gets.
 
 import type { Exchange } from '../exchange/exchange.ts'
 
@@ -29,9 +30,9 @@ export function accessLine({ arrival, facts, sent }: Exchange): AccessLine {
   return {
     request_id: arrival.id,
     client_ip: arrival.clientAddress,
-    method: arrival.method,
-    path: receive?.path ?? withoutQuery(arrival.target),
-    host: receive?.host,
+    method: fit(arrival.method, METHOD_BYTES),
+    path: fit(receive?.path ?? bare(arrival.target), PATH_BYTES),
+    host: receive?.host === undefined ? undefined : fit(receive.host, HOST_BYTES),
     status: sent?.status ?? 0,
     bytes: sent?.bytes ?? 0,
     duration_ms: milliseconds((sent?.endedAt ?? arrival.startedAt) - arrival.startedAt),
@@ -40,10 +41,10 @@ export function accessLine({ arrival, facts, sent }: Exchange): AccessLine {
         ? undefined
         : milliseconds(sent.firstByteAt - arrival.startedAt),
     bucket: route?.bucket,
-    key: route?.key,
+    key: route === undefined ? undefined : fit(route.key, KEY_BYTES),
     replica: obtain?.replica,
     attempts: obtain?.attempts,
-    failovers: failed.length === 0 ? undefined : failed.map(describe),
+    failovers: failed.length === 0 ? undefined : failed.slice(0, MOST_FAILOVERS).map(describe),
     error: refusal?.code,
     cause: causeOf(refusal?.cause),
     aborted: sent?.isWhole !== true,
@@ -55,13 +56,36 @@ function describe(attempt: { replica: string; kind: string; phase: string }): st
 }
 
 function causeOf(cause: unknown): string | undefined {
-  if (cause instanceof Error) return cause.message
-  return typeof cause === 'string' ? cause : undefined
+  if (cause instanceof Error) return fit(cause.message, CAUSE_BYTES)
+  return typeof cause === 'string' ? fit(cause, CAUSE_BYTES) : undefined
 }
 
-function withoutQuery(target: string): string {
-  const question = target.indexOf('?')
-  return question < 0 ? target : target.slice(0, question)
+/** A target that was refused, without what may hold a secret: query, fragment, credentials. */
+function bare(target: string): string {
+  const end = target.search(/[?#]/)
+  return (end < 0 ? target : target.slice(0, end)).replace(/^([^/]*:\/\/)?[^/]*@/, '$1')
+}
+
+const METHOD_BYTES = 20
+const PATH_BYTES = 1300
+/** S3's own limit, and then some for what JSON escapes. */
+const KEY_BYTES = 1100
+const HOST_BYTES = 255
+const CAUSE_BYTES = 250
+const MOST_FAILOVERS = 4
+const CUT = '…'
+
+/** At most so many bytes of JSON. */
+function fit(text: string, bytes: number): string {
+  // A character is six bytes at the most, as an escape.
+  if (text.length * 6 <= bytes || jsonBytes(text) <= bytes) return text
+  let kept = text.slice(0, bytes)
+  while (jsonBytes(kept) > bytes) kept = kept.slice(0, kept.length / 2)
+  return kept + CUT
+}
+
+function jsonBytes(text: string): number {
+  return Buffer.byteLength(JSON.stringify(text))
 }
 
 function milliseconds(duration: number): number {

@@ -23,8 +23,12 @@ const SENTENCES: Readonly<Record<Event['kind'], { level: Level; message: string 
 
 function factsOf(event: Event): object {
   const { kind, ...facts } = event
+  if (kind === 'worker-died') return { event: kind, ...facts, error: event.error.slice(0, STACK) }
   if (kind !== 'bug') return { event: kind, ...facts }
   const { error, requestId } = event
   const stack = error instanceof Error ? error.stack : String(error)
-  return { event: kind, request_id: requestId, stack }
+  return { event: kind, request_id: requestId, stack: stack?.slice(0, STACK) }
 }
+
+/** Characters of a stack that still fit a line. */
+const STACK = 2000

@@ -12,7 +12,7 @@ export interface Observer {
   readonly observe: (exchange: Exchange) => void
   readonly emit: Emit
   /** Writes out what is still held back. */
-  readonly flush: () => void
+  readonly close: () => Promise<void>
 }
 
 export function openObserver(config: LoggingConfig, random: () => number): Observer {
@@ -29,6 +29,6 @@ export function openObserver(config: LoggingConfig, random: () => number): Obser
     emit(event) {
       writeEvent(log, event)
     },
-    flush: () => log.flush(),
+    close: () => log.close(),
   }
 }

@@ -26,6 +26,8 @@ export interface World {
   readonly spawn: (orders: WorkerOrders) => Worker
   /** Resolves with the name of the signal that asks for the end. */
   readonly stopped: Promise<string>
+  /** Aborts when asked again: what still runs is then cut. */
+  readonly impatience: AbortSignal
 }
 
 /** What serves, seen from the outside: one thread or several. */
@@ -33,7 +35,7 @@ interface Serving {
   readonly address: Address
   readonly status: Status
   readonly observer: Observer
-  drain(): Promise<number>
+  drain(impatience: AbortSignal): Promise<number>
 }
 
 /** Serves until told to stop. Returns the exit code. */
@@ -57,15 +59,18 @@ async function serveConfig(config: Config, world: World): Promise<number> {
   const { threads } = config.server
   const count = threads === 'auto' ? usableCores() : threads
   const serving = count === 1 ? await serveHere(config) : await serveInThreads(config, count, world)
-  const admin = await openAdmin(config, serving)
+  const admin = await openAdmin(config, serving).catch(async (error: unknown) => {
+    await serving.drain(AbortSignal.abort())
+    throw error
+  })
   world.out(readyLine(config, serving.address, admin?.address))
 
   const reason = await world.stopped
   serving.observer.emit({ kind: 'draining', reason })
-  const cut = await serving.drain()
+  const cut = await serving.drain(world.impatience)
   await admin?.close()
   serving.observer.emit({ kind: 'drained', cut })
-  serving.observer.flush()
+  await serving.observer.close()
   return 0
 }
 
@@ -74,7 +79,12 @@ async function serveHere(config: Config): Promise<Serving> {
   const thread = new ProxyThread({ config, isShared: false, port })
   const { status, observer } = thread
   const address = await thread.listen()
-  return { address, status, observer, drain: () => thread.drain(config.server.shutdown) }
+  return {
+    address,
+    status,
+    observer,
+    drain: (impatience) => thread.drain(config.server.shutdown, impatience),
+  }
 }
 
 async function serveInThreads(config: Config, count: number, world: World): Promise<Serving> {
@@ -97,9 +107,9 @@ async function serveInThreads(config: Config, count: number, world: World): Prom
     isDraining: () => isDraining,
   }
   const address = await threads.start()
-  const drain = (): Promise<number> => {
+  const drain = (impatience: AbortSignal): Promise<number> => {
     isDraining = true
-    return threads.drain(shutdown)
+    return threads.drain(shutdown, impatience)
   }
   return { address, status, observer, drain }
 }

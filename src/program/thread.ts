@@ -1,6 +1,8 @@
 // One complete proxy: configuration in force, listener, observer. It is the whole program when
 // there is one thread, and one of several otherwise.
 
+import { setTimeout as after } from 'node:timers/promises'
+
 import { monotonic } from '../primitives/clock.ts'
 import type { Config } from '../config/config.ts'
 import type { Address } from '../config/server.ts'
@@ -11,6 +13,7 @@ import type { Observer } from '../observe/observe.ts'
 import { createProxy } from '../proxy/proxy.ts'
 import type { Backends, Status } from '../proxy/proxy.ts'
 import { Server } from '../server/server.ts'
+import type { DrainTimes } from '../server/server.ts'
 import { VERSION } from './version.ts'
 
 export interface ProxyThreadOptions {
@@ -62,11 +65,17 @@ export class ProxyThread {
   }
 
   /** Readiness turns first; after the lame-duck time the port closes and transfers finish. */
-  async drain({ lameDuckMs, drainMs }: { lameDuckMs: number; drainMs: number }): Promise<number> {
+  async drain({ lameDuckMs, drainMs }: DrainTimes, impatience: AbortSignal): Promise<number> {
     this.#isDraining = true
-    await new Promise((resolve) => setTimeout(resolve, lameDuckMs))
-    const cut = await this.#server.drain(AbortSignal.timeout(drainMs))
+    await after(lameDuckMs, undefined, { signal: impatience }).catch(ignore)
+    const cut = await this.#server.drain(
+      AbortSignal.any([AbortSignal.timeout(drainMs), impatience]),
+    )
     await this.#live.close()
     return cut
   }
+}
+
+function ignore(): void {
+  // Impatience ends the wait as time does.
 }

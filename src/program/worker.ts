@@ -3,7 +3,7 @@
 import type { MessagePort } from 'node:worker_threads'
 
 import { unpackConfig } from '../config/transfer.ts'
-import type { FromThread, ToThread } from '../server/server.ts'
+import type { DrainTimes, FromThread, ToThread } from '../server/server.ts'
 import { ProxyThread } from './thread.ts'
 
 export interface WorkerOrders {
@@ -19,13 +19,15 @@ export async function runWorker(port: MessagePort, orders: WorkerOrders): Promis
   const thread = new ProxyThread({ config, isShared: true, port: orders.port })
   const tell = (message: FromThread): void => port.postMessage(message)
 
+  const impatience = new AbortController()
   port.on('message', (message: ToThread) => {
-    void drain(message)
+    if (message.kind === 'cut') impatience.abort()
+    else void drain(message.times)
   })
-  const drain = async ({ lameDuckMs, drainMs }: ToThread): Promise<void> => {
-    const cut = await thread.drain({ lameDuckMs, drainMs })
+  const drain = async (times: DrainTimes): Promise<void> => {
+    const cut = await thread.drain(times, impatience.signal)
     clearInterval(reports)
-    thread.observer.flush()
+    await thread.observer.close()
     tell({ kind: 'drained', cut })
     port.close()
   }

@@ -1,10 +1,22 @@
 // Slow and silent peers. A transfer may take as long as it likes while it moves; a peer that takes
 // nothing for the stall timeout, while bytes wait for it, is cut off.
 
-import type { ServerResponse } from 'node:http'
+import { ServerResponse } from 'node:http'
 import type { Http2Session, ServerHttp2Stream } from 'node:http2'
+import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 
 const HTTP2_CANCEL = 8
+/** How often in a stall timeout a stream is looked at. */
+const LOOKS = 4
+/** How long a peer may take to close its side. */
+const LINGER_MS = 1000
+
+export interface PeerTimeouts {
+  readonly headerTimeoutMs: number
+  readonly keepAliveTimeoutMs: number
+  readonly stallTimeoutMs: number
+}
 
 /**
  * Called when nothing has moved on the connection of an answer: Node restarts a socket's timer
@@ -15,22 +27,79 @@ export function cutIfStalled(response: ServerResponse): void {
   if (response.writableLength > 0) response.destroy()
 }
 
-/** HTTP/2: streams stall each for itself, and a session without streams is idle. */
-export function timeHttp2Session(
-  session: Http2Session,
-  limits: { readonly stallTimeoutMs: number; readonly keepAliveTimeoutMs: number },
-): void {
-  let openStreams = 0
+/** The answer under way on a connection of HTTP/1. Node itself decides by this field. */
+export function runningAnswer(socket: Duplex): ServerResponse | undefined {
+  const running = '_httpMessage' in socket ? socket._httpMessage : undefined
+  return running instanceof ServerResponse ? running : undefined
+}
+
+/** Bytes still arriving would turn the last answer into a reset: they are taken, for a while. */
+export function linger(socket: Duplex): void {
+  socket.resume()
+  const end = setTimeout(() => socket.destroy(), LINGER_MS)
+  socket.once('close', () => clearTimeout(end))
+}
+
+/** Node's end of a connection is a close, whatever the client is still sending. */
+export function lingerAtEnd(socket: Socket): void {
+  socket.destroySoon = () => {
+    socket.end()
+    linger(socket)
+  }
+}
+
+/**
+ * HTTP/2: streams stall each for itself, and a session that asks nothing is idle. Node's own timers
+ * are not used: to them a PING or a piece of a request is activity, and so is another stream's.
+ */
+export function timeHttp2Session(session: Http2Session, limits: PeerTimeouts): void {
+  const stalls = new StreamStalls()
+  const looks = setInterval(() => stalls.look(), limits.stallTimeoutMs / LOOKS)
+  let idle = setTimeout(endSession, limits.headerTimeoutMs, session)
+  session.removeAllListeners('timeout')
   session.on('stream', (stream: ServerHttp2Stream) => {
-    openStreams += 1
-    stream.on('close', () => (openStreams -= 1))
-    stream.setTimeout(limits.stallTimeoutMs, () => {
-      if (stream.writableLength > 0) stream.close(HTTP2_CANCEL)
+    clearTimeout(idle)
+    stalls.watch(stream)
+    stream.on('close', () => {
+      if (!stalls.forget(stream)) idle = setTimeout(endSession, limits.keepAliveTimeoutMs, session)
     })
   })
-  // Node's own listener would end the session with its streams.
-  session.removeAllListeners('timeout')
-  session.setTimeout(limits.keepAliveTimeoutMs, () => {
-    if (openStreams === 0) session.close()
+  session.on('close', () => {
+    clearTimeout(idle)
+    clearInterval(looks)
   })
+}
+
+/** In good order, and whether or not the peer closes its side too. */
+export function endSession(session: Http2Session): void {
+  if (session.destroyed) return
+  const { destroySoon } = session.socket
+  session.close()
+  session.once('close', () => clearTimeout(linger))
+  const linger = setTimeout(() => {
+    if (session.destroyed) destroySoon()
+  }, LINGER_MS)
+}
+
+class StreamStalls {
+  /** How many looks in a row found bytes that wait and none that moved. */
+  readonly #unmoved = new Map<ServerHttp2Stream, number>()
+
+  watch(stream: ServerHttp2Stream): void {
+    this.#unmoved.set(stream, 0)
+    stream.on('drain', () => this.#unmoved.set(stream, 0))
+  }
+
+  /** Returns whether others are left. */
+  forget(stream: ServerHttp2Stream): boolean {
+    this.#unmoved.delete(stream)
+    return this.#unmoved.size > 0
+  }
+
+  look(): void {
+    for (const [stream, looks] of this.#unmoved) {
+      if (looks >= LOOKS) stream.close(HTTP2_CANCEL)
+      this.#unmoved.set(stream, stream.writableLength > 0 ? looks + 1 : 0)
+    }
+  }
 }

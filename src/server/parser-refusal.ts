@@ -1,60 +1,86 @@
 // What Node's parser refuses never becomes a request: it is answered here in the same shape as
 // every other no, straight onto the socket, and the connection is closed.
 
+import { STATUS_CODES } from 'node:http'
+import type { ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 
-import { STATUS_CODES } from 'node:http'
-
-import { bodyLength } from '../exchange/body.ts'
 import { Refusal } from '../exchange/refusal.ts'
 import type { RefusalCode } from '../exchange/refusal.ts'
 import { refuse } from '../proxy/proxy.ts'
+import { linger, runningAnswer } from './connections.ts'
+
+type ParserError = NodeJS.ErrnoException & { readonly rawPacket?: Uint8Array }
 
 export function answerParserError(
-  error: NodeJS.ErrnoException & { readonly rawPacket?: Uint8Array },
+  error: ParserError,
   socket: Duplex,
   options: { readonly id: string; readonly maxUriLength: number },
 ): void {
-  const isReset = error.code === 'ECONNRESET' || error.code === 'EPIPE'
-  if (isReset || !socket.writable || bytesWritten(socket) > 0) {
-    // Nobody to answer, or an answer already under way that must not be continued with another.
+  const isTimeout = error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+  const running = runningAnswer(socket)
+  if (error.code === 'ECONNRESET' || error.code === 'EPIPE') {
     socket.destroy()
-    return
+  } else if (running !== undefined) {
+    // A body that never comes is not waited for: the answer to its request ends the connection.
+    if (!isTimeout) closeAfter(running, socket)
+  } else if (isTimeout) {
+    // Browsers connect before they ask, and would take a no for the answer to what they ask next.
+    socket.destroy()
+  } else {
+    writeRefusal(socket, new Refusal(codeFor(error, options.maxUriLength)), options.id)
   }
-  writeRefusal(socket, new Refusal(codeFor(error, options.maxUriLength)), options.id)
 }
 
 /** For what arrives where no response object exists. */
 export function writeRefusal(socket: Duplex, refusal: Refusal, id: string): void {
-  const reply = refuse(refusal, { id, method: 'GET', headers: {}, query: '' })
-  const lines = [`HTTP/1.1 ${reply.status} ${STATUS_CODES[reply.status] ?? ''}`]
-  const length = String(bodyLength(reply.body) ?? 0)
-  const headers = [...reply.headers, 'X-Request-ID', id, 'Content-Length', length]
-  headers.push('Connection', 'close')
+  const running = runningAnswer(socket)
+  if (running !== undefined) {
+    closeAfter(running, socket)
+    return
+  }
+  if (!socket.writable) return
+  const { status, headers, body } = refusalParts(refusal, id)
+  const lines = [`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`]
   for (let i = 0; i < headers.length; i += 2) lines.push(`${headers[i]}: ${headers[i + 1]}`)
   const head = Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1')
-  const body = reply.body.kind === 'bytes' ? reply.body.bytes : Buffer.alloc(0)
   socket.end(Buffer.concat([head, body]))
-  // Bytes still arriving would otherwise turn the answer into a reset.
-  socket.resume()
-  const linger = setTimeout(() => socket.destroy(), LINGER_MS)
-  socket.once('close', () => clearTimeout(linger))
-  linger.unref()
+  linger(socket)
 }
 
-const LINGER_MS = 1000
+/** For a request that Node let through and that nobody should read. */
+export function answerRefusal(response: ServerResponse, refusal: Refusal, id: string): void {
+  const { status, headers, body } = refusalParts(refusal, id)
+  response.writeHead(status, headers)
+  response.end(body)
+}
 
-function codeFor(
-  error: NodeJS.ErrnoException & { readonly rawPacket?: Uint8Array },
-  maxUriLength: number,
-): RefusalCode {
+function refusalParts(refusal: Refusal, id: string): RefusalParts {
+  const { status, headers, body } = refuse(refusal, { id, method: 'GET', headers: {}, query: '' })
+  const bytes = body.kind === 'bytes' ? body.bytes : Buffer.alloc(0)
+  const length = String(bytes.byteLength)
+  const all = [...headers, 'X-Request-ID', id, 'Content-Length', length, 'Connection', 'close']
+  return { status, headers: all, body: bytes }
+}
+
+interface RefusalParts {
+  readonly status: number
+  readonly headers: string[]
+  readonly body: Uint8Array
+}
+
+/** An answer under way is not followed by another: nobody knows whose it would be. */
+function closeAfter(running: ServerResponse, socket: Duplex): void {
+  running.once('close', () => {
+    const next = runningAnswer(socket)
+    if (next === undefined) socket.end()
+    else closeAfter(next, socket)
+  })
+}
+
+function codeFor(error: ParserError, maxUriLength: number): RefusalCode {
+  if (error.code === 'HPE_INVALID_URL') return 'invalid_path'
   if (error.code !== 'HPE_HEADER_OVERFLOW') return 'invalid_request'
   const start = Buffer.from(error.rawPacket ?? []).subarray(0, maxUriLength + 32)
   return start.includes(0x0a) ? 'headers_too_large' : 'uri_too_long'
-}
-
-function bytesWritten(socket: Duplex): number {
-  return 'bytesWritten' in socket && typeof socket.bytesWritten === 'number'
-    ? socket.bytesWritten
-    : 0
 }

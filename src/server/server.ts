@@ -1,17 +1,8 @@
-// The listener that clients reach: HTTP/1 and, with TLS, HTTP/2 on one port; its limits and
-// timeouts; and its end, in which running transfers finish. What a request means is not known
-// here.
+// The listener that clients reach: what becomes of its connections, and its end, in which running
+// transfers finish. What a request means is not known here.
 
-import { createServer } from 'node:http'
-import type {
-  IncomingMessage,
-  Server as HttpServer,
-  ServerOptions as HttpServerOptions,
-  ServerResponse,
-} from 'node:http'
-import { createSecureServer } from 'node:http2'
-import type { Http2SecureServer, Http2Session } from 'node:http2'
-import { createServer as createHttpsServer } from 'node:https'
+import type { IncomingMessage, Server as HttpServer, ServerResponse } from 'node:http'
+import type { Http2Session } from 'node:http2'
 import type { AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 
@@ -19,13 +10,15 @@ import type { Address, ServerConfig } from '../config/server.ts'
 import type { Emit } from '../exchange/event.ts'
 import { Refusal } from '../exchange/refusal.ts'
 import type { Proxy, RawRequest, Response } from '../proxy/proxy.ts'
-import { cutIfStalled, timeHttp2Session } from './connections.ts'
-import { answerParserError, writeRefusal } from './parser-refusal.ts'
-import { readCertificate, watchCertificate } from './tls.ts'
+import { cutIfStalled, endSession, lingerAtEnd, timeHttp2Session } from './connections.ts'
+import { createListener } from './listener.ts'
+import type { Listener } from './listener.ts'
+import { answerParserError, answerRefusal, writeRefusal } from './parser-refusal.ts'
+import { watchCertificate } from './tls.ts'
 
 export { usableCores } from './cpus.ts'
 export { Threads } from './threads.ts'
-export type { FromThread, ToThread } from './threads.ts'
+export type { DrainTimes, FromThread, ToThread } from './threads.ts'
 
 export interface ServerOptions {
   readonly config: ServerConfig
@@ -36,144 +29,165 @@ export interface ServerOptions {
   readonly emit: Emit
 }
 
-type AnyServer = HttpServer | Http2SecureServer
+const BACKLOG = 4096
+const SWEEP_MS = 100
+/** How long, at the end, a new connection may take to ask something. */
+const LAST_CALL_MS = 1000
 
 export class Server {
   readonly #options: ServerOptions
-  readonly #server: AnyServer
+  readonly #listener: Listener
   readonly #sessions = new Set<Http2Session>()
   readonly #sockets = new Set<Socket>()
+  /** Those that have not asked anything yet. */
+  readonly #unasked = new Set<Duplex>()
+  #running = 0
+  #lastEnded: (() => void) | undefined
+  #isDraining = false
   #watch: { close(): void } | undefined
 
   constructor(options: ServerOptions) {
     this.#options = options
-    this.#server = createListener(options.config)
+    this.#listener = createListener(options.config)
     this.#listenTo()
-  }
-
-  get scheme(): 'http' | 'https' {
-    return this.#options.config.https === undefined ? 'http' : 'https'
   }
 
   async listen(): Promise<Address> {
     const { address, https } = this.#options.config
     await new Promise<void>((resolve, reject) => {
-      this.#server.once('error', reject)
-      this.#server.listen(
+      this.#listener.once('error', reject)
+      this.#listener.listen(
         { ...address, backlog: BACKLOG, reusePort: this.#options.isShared },
         () => {
-          this.#server.off('error', reject)
+          this.#listener.off('error', reject)
           resolve()
         },
       )
     })
     if (https !== undefined) this.#watchCertificate()
-    return boundAddress(this.#server.address())
+    return boundAddress(this.#listener.address())
   }
 
   /** Takes no new connections, lets transfers finish until the signal, and cuts what is left. */
   async drain(signal: AbortSignal): Promise<number> {
+    this.#isDraining = true
     this.#watch?.close()
-    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()))
-    for (const session of this.#sessions) session.close()
+    const closed = new Promise<void>((resolve) => this.#listener.close(() => resolve()))
+    for (const session of this.#sessions) endSession(session)
     const sweep = setInterval(() => this.#closeIdle(), SWEEP_MS)
-    this.#closeIdle()
+    const lastCall = setTimeout(() => destroyAll(this.#unasked), LAST_CALL_MS)
     await Promise.race([closed, aborted(signal)])
     clearInterval(sweep)
-    const left = this.#sockets.size
-    for (const socket of this.#sockets) socket.destroy()
+    clearTimeout(lastCall)
+    const left = [...this.#sockets].filter((socket) => !socket.destroyed)
+    destroyAll(left)
     await closed
-    return left
+    // Their last facts are noted after their connections have closed.
+    if (this.#running > 0) await new Promise<void>((resolve) => (this.#lastEnded = resolve))
+    return left.length
   }
 
   #listenTo(): void {
-    // The two kinds of server emit the same events here, but are typed apart.
-    const server = this.#server as HttpServer
+    // The kinds of server emit the same events here, but are typed apart.
+    const listener = this.#listener as HttpServer
     const { createId, config } = this.#options
     const { maxUriLength } = config.limits
-    server.on('request', this.#answer)
+    listener.on('request', this.#answer)
     // The body that a client asks leave to send is not wanted: the answer is given at once.
-    server.on('checkContinue', this.#answer)
-    server.on('checkExpectation', this.#answer)
-    server.on('clientError', (error, socket) => {
+    listener.on('checkContinue', this.#answer)
+    listener.on('checkExpectation', this.#answer)
+    listener.on('clientError', (error, socket) => {
       answerParserError(error, socket, { id: createId(), maxUriLength })
     })
-    server.on('connect', (_request: IncomingMessage, socket: Duplex) => {
-      const headers = ['Allow', 'GET, HEAD, OPTIONS']
-      writeRefusal(socket, new Refusal('method_not_allowed', { headers }), createId())
-    })
-    const track = (socket: Socket): void => {
+    listener.on('connect', this.#refuseConnect)
+    listener.on('connection', (socket: Socket) => {
       this.#sockets.add(socket)
       socket.on('close', () => this.#sockets.delete(socket))
-    }
-    server.on('connection', track)
-    this.#server.on('session', (session: Http2Session) => {
-      this.#sessions.add(session)
-      session.on('close', () => this.#sessions.delete(session))
-      timeHttp2Session(session, config.limits)
     })
+    const asks = config.https === undefined ? 'connection' : 'secureConnection'
+    listener.on(asks, (socket: Socket) => {
+      if ('alpnProtocol' in socket && socket.alpnProtocol === 'h2') return
+      this.#unasked.add(socket)
+      // Its stalls are watched once it has asked; until then the header timeout is.
+      socket.setTimeout(0)
+      socket.on('close', () => this.#unasked.delete(socket))
+    })
+    this.#listener.on('session', (session: Http2Session) => this.#welcome(session))
+  }
+
+  #welcome(session: Http2Session): void {
+    this.#sessions.add(session)
+    session.on('close', () => this.#sessions.delete(session))
+    timeHttp2Session(session, this.#options.config.limits)
+    if (this.#isDraining) endSession(session)
   }
 
   readonly #answer = (request: IncomingMessage, response: ServerResponse): void => {
-    const client = request.socket.remoteAddress ?? ''
+    const { socket } = request
+    if (this.#unasked.size > 0 && this.#unasked.delete(socket)) {
+      socket.setTimeout(this.#options.config.limits.stallTimeoutMs)
+    }
     // HTTP/2 reports a cancelled stream as an error of the request; its response closes too.
     request.on('error', ignore)
     response.on('timeout', () => cutIfStalled(response))
-    const raw: RawRequest = request
-    const written: Response = response
-    void this.#options.proxy(raw, written, client)
+    if (request.httpVersionMajor !== 1 && !('stream' in response)) {
+      // Node takes 'HTTP/2.0' on a request line of HTTP/1.
+      answerRefusal(response, new Refusal('invalid_request'), this.#options.createId())
+      return
+    }
+    if (announcesBody(request)) lingerAtEnd(socket)
+    this.#run(request, response, socket.remoteAddress ?? '')
+  }
+
+  #run(raw: RawRequest, response: Response, client: string): void {
+    this.#running += 1
+    const exchange = this.#options.proxy(raw, response, client)
+    const bug = (error: unknown): void => {
+      this.#options.emit({ kind: 'bug', error })
+      response.destroy()
+    }
+    void exchange.catch(bug).finally(() => {
+      this.#running -= 1
+      if (this.#running === 0) this.#lastEnded?.()
+    })
+  }
+
+  /** HTTP/2 hands over a response where HTTP/1 hands over the socket. */
+  readonly #refuseConnect = (request: IncomingMessage, to: Duplex | ServerResponse): void => {
+    if ('writeHead' in to) {
+      this.#answer(request, to)
+      return
+    }
+    const headers = ['Allow', 'GET, HEAD, OPTIONS']
+    writeRefusal(to, new Refusal('method_not_allowed', { headers }), this.#options.createId())
+  }
+
+  #closeIdle(): void {
+    // The types do not know it of HTTP/2, which has it for the HTTP/1 on its port.
+    if ('closeIdleConnections' in this.#listener) this.#listener.closeIdleConnections()
   }
 
   #watchCertificate(): void {
     const { config, emit } = this.#options
-    const server = this.#server
-    if (config.https === undefined || !('setSecureContext' in server)) return
+    const listener = this.#listener
+    if (config.https === undefined || !('setSecureContext' in listener)) return
     this.#watch = watchCertificate(
       config.https,
-      (options) => server.setSecureContext(options),
+      (options) => listener.setSecureContext(options),
       emit,
     )
   }
-
-  #closeIdle(): void {
-    if ('closeIdleConnections' in this.#server) this.#server.closeIdleConnections()
-  }
 }
 
-function createListener({ limits, https, http2 }: ServerConfig): AnyServer {
-  // A target that is too long has a code of its own, so the parser must let it through.
-  const maxHeaderSize = limits.maxHeaderBytes + limits.maxUriLength + 1024
-  const http = {
-    maxHeaderSize,
-    requireHostHeader: false,
-    connectionsCheckingInterval: Math.min(500, limits.headerTimeoutMs / 2),
-    headersTimeout: limits.headerTimeoutMs,
-    requestTimeout: limits.headerTimeoutMs,
-    keepAliveTimeout: limits.keepAliveTimeoutMs,
-    noDelay: true,
-  }
-  const server = createAny(http, { limits, https, http2 })
-  // Sockets of HTTP/1; HTTP/2 sessions get timers of their own. Missing from one of the types.
-  Object.assign(server, { timeout: limits.stallTimeoutMs })
-  // Bounded by their size; a bound by number would drop the rest in silence.
-  if ('maxHeadersCount' in server) server.maxHeadersCount = 0
-  return server
+/** In HTTP/1; in HTTP/2 a stream ends without its connection. */
+function announcesBody({ headers, httpVersionMajor }: IncomingMessage): boolean {
+  if (httpVersionMajor !== 1) return false
+  return 'content-length' in headers || 'transfer-encoding' in headers
 }
 
-function createAny(
-  http: HttpServerOptions,
-  { limits, https, http2 }: Pick<ServerConfig, 'limits' | 'https' | 'http2'>,
-): AnyServer {
-  if (https === undefined) return createServer(http)
-  const tls = { ...readCertificate(https), handshakeTimeout: limits.headerTimeoutMs }
-  if (!http2) return createHttpsServer({ ...http, ...tls })
-  const { maxHeaderSize = 0 } = http
-  const settings = { maxHeaderListSize: maxHeaderSize }
-  return createSecureServer({ ...http, ...tls, allowHTTP1: true, settings })
+function destroyAll(sockets: Iterable<Duplex>): void {
+  for (const socket of sockets) socket.destroy()
 }
-
-const BACKLOG = 4096
-const SWEEP_MS = 100
 
 function ignore(): void {
   // Nothing to do: whoever waits for the answer learns of it from the response.

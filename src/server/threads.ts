@@ -16,8 +16,10 @@ export type FromThread =
   | { readonly kind: 'drained'; readonly cut: number }
 
 /** What it is told. */
-export interface ToThread {
-  readonly kind: 'drain'
+export type ToThread =
+  { readonly kind: 'drain'; readonly times: DrainTimes } | { readonly kind: 'cut' }
+
+export interface DrainTimes {
   readonly lameDuckMs: number
   readonly drainMs: number
 }
@@ -34,7 +36,7 @@ interface Thread {
   readonly worker: Worker
   readonly startedAt: number
   backends: Backends
-  drained: Promise<number>
+  readonly drained: Promise<number>
 }
 
 const MAX_RESTART_DELAY_MS = 5000
@@ -55,13 +57,19 @@ export class Threads {
 
   /** Resolves when all threads listen; rejects when one of the first cannot. */
   async start(): Promise<Address> {
-    const address = await this.#begin(0)
-    const others = this.#threads.map((_thread, index) => index).slice(1)
-    await Promise.all(others.map((index) => this.#begin(index)))
-    return address
+    try {
+      const address = await this.#begin(0)
+      const others = this.#threads.map((_thread, index) => index).slice(1)
+      await Promise.all(others.map((index) => this.#begin(index)))
+      return address
+    } catch (error) {
+      this.#isDraining = true
+      await Promise.all(this.#running().map(({ worker }) => worker.terminate()))
+      throw error
+    }
   }
 
-  /** The worst that any thread sees: a thread that does not answer yet sees nothing. */
+  /** The worst that any thread sees. */
   backends(): Backends {
     const merged: Record<string, Record<string, keyof typeof BADNESS>> = {}
     for (const thread of this.#threads) {
@@ -75,13 +83,23 @@ export class Threads {
     return merged
   }
 
-  async drain(times: { lameDuckMs: number; drainMs: number }): Promise<number> {
+  /** What still runs when `impatience` aborts is cut. */
+  async drain(times: DrainTimes, impatience: AbortSignal): Promise<number> {
     this.#isDraining = true
-    const running = this.#threads.filter((thread) => thread !== undefined)
-    const message: ToThread = { kind: 'drain', ...times }
-    for (const { worker } of running) worker.postMessage(message)
+    const running = this.#running()
+    const tell = (message: ToThread): void => {
+      for (const { worker } of running) worker.postMessage(message)
+    }
+    tell({ kind: 'drain', times })
+    impatience.addEventListener('abort', () => tell({ kind: 'cut' }))
     const cuts = await Promise.all(running.map(({ drained }) => drained))
+    // One that was only starting may not have heard, and would keep the process.
+    await Promise.all(running.map(({ worker }) => worker.terminate()))
     return cuts.reduce((sum, cut) => sum + cut, 0)
+  }
+
+  #running(): Thread[] {
+    return this.#threads.filter((thread) => thread !== undefined)
   }
 
   #begin(index: number): Promise<Address> {
@@ -110,23 +128,24 @@ export class Threads {
       })
       worker.on('error', (error) => (failure = error))
       worker.on('exit', () => {
-        if (isListening) void this.#replace(index, thread, failure)
+        if (isListening) void this.#replace(index, thread.startedAt, failure)
         else reject(failure instanceof Error ? failure : new Error(String(failure)))
       })
     })
   }
 
-  async #replace(index: number, thread: Thread, failure: unknown): Promise<void> {
+  async #replace(index: number, startedAt: number, failure: unknown): Promise<void> {
     this.#threads[index] = undefined
     if (this.#isDraining) return
     this.#deaths += 1
-    const wasSteady = monotonic() - thread.startedAt > STEADY_AFTER_MS
+    const wasSteady = monotonic() - startedAt > STEADY_AFTER_MS
     this.#quickDeaths = wasSteady ? 0 : this.#quickDeaths + 1
     this.#announce(index, failure)
     // One that dies as soon as it starts must not keep the machine busy with being born.
-    await after(Math.min(MAX_RESTART_DELAY_MS, 50 * 2 ** (this.#quickDeaths - 1)))
+    await after(Math.min(MAX_RESTART_DELAY_MS, 25 * 2 ** this.#quickDeaths))
     if (this.#isDraining) return
-    await this.#begin(index).catch((error: unknown) => this.#replace(index, thread, error))
+    const bornAt = monotonic()
+    await this.#begin(index).catch((error: unknown) => this.#replace(index, bornAt, error))
   }
 
   #announce(index: number, failure: unknown): void {
@@ -135,7 +154,8 @@ export class Threads {
   }
 }
 
-const BADNESS = { healthy: 0, probing: 1, unhealthy: 2 } as const
+/** A thread that does not know yet, as a new one, leaves the word to those that do. */
+const BADNESS = { probing: 0, healthy: 1, unhealthy: 2 } as const
 type Health = keyof typeof BADNESS
 
 function worse(a: Health | undefined, b: Health): Health {

@@ -1,0 +1,149 @@
+// Who is compared: each a process on the server's core, serving the same objects.
+
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { get } from 'node:http'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+import type { Child } from '../test/support/children.ts'
+import { openNginxProxy, openOrigin } from './nginx.ts'
+import type { Size } from './options.ts'
+import { freePort, listening, run } from './place.ts'
+
+export interface Contender {
+  readonly name: string
+  readonly child: Child
+  readonly url: (size: Size) => string
+}
+
+export interface StageOptions {
+  readonly folder: string
+  readonly sizes: readonly Size[]
+  /** Where Sluice is to write a CPU profile, if it is. */
+  readonly profileFolder: string | undefined
+}
+
+const BUCKET = 'bucket'
+/** What Node writes by itself; stated twice they would differ from what Sluice sends. */
+const NODES_OWN = new Set(['date', 'connection', 'keep-alive'])
+
+export interface Contest {
+  readonly origin: Child
+  /** The first is the measure for the others. */
+  readonly contenders: readonly Contender[]
+}
+
+export async function openContest(options: StageOptions): Promise<Contest> {
+  const { folder, sizes, profileFolder } = options
+  const root = join(folder, 'objects')
+  mkdirSync(join(root, BUCKET), { recursive: true })
+  for (const size of sizes) {
+    writeFileSync(join(root, BUCKET, keyOf(size)), Buffer.alloc(size.bytes, 'x'))
+  }
+  const origin = await openOrigin({ folder, root, bucket: BUCKET })
+  const stage = { folder, originPort: origin.port, profileFolder }
+  const sluice = await openSluice(stage, 'sluice', false)
+  const logging = await openSluice(
+    { ...stage, profileFolder: undefined },
+    'sluice, access log',
+    true,
+  )
+  const nginx = await openNginxProxy(folder, origin.port)
+  const contenders = [
+    await openDoNothing(folder, sluice, sizes),
+    { name: 'nginx proxy_pass', child: nginx.child, url: urlAt(nginx.port) },
+    sluice,
+    logging,
+  ]
+  return { origin: origin.child, contenders }
+}
+
+async function openDoNothing(
+  folder: string,
+  like: Contender,
+  sizes: readonly Size[],
+): Promise<Contender> {
+  const answers = []
+  for (const size of sizes) {
+    answers.push({
+      path: `/${BUCKET}/${keyOf(size)}`,
+      headers: await headersOf(like.url(size)),
+      bytes: size.bytes,
+    })
+  }
+  const file = join(folder, 'answers.json')
+  writeFileSync(file, JSON.stringify(answers))
+  const port = await freePort()
+  const program = fileURLToPath(new URL('do-nothing.ts', import.meta.url))
+  const child = run('server', [process.execPath, program, String(port), file])
+  await listening(child, port)
+  return { name: 'do-nothing node:http', child, url: urlAt(port) }
+}
+
+interface Stage {
+  readonly folder: string
+  readonly originPort: number
+  readonly profileFolder: string | undefined
+}
+
+async function openSluice(stage: Stage, name: string, accessLog: boolean): Promise<Contender> {
+  const { folder, originPort, profileFolder } = stage
+  const port = await freePort()
+  const file = join(folder, `sluice-${port}.yaml`)
+  writeFileSync(file, JSON.stringify(configuration(port, originPort, accessLog)))
+  const program = fileURLToPath(new URL('../src/main.ts', import.meta.url))
+  const profiling =
+    profileFolder === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileFolder}`]
+  const command = [process.execPath, ...profiling, program, 'serve', '--config', file]
+  // The lines are written and not read: reading them would be work for the load's core.
+  const child = run('server', ['/bin/sh', '-c', 'exec "$0" "$@" > /dev/null', ...command])
+  await listening(child, port)
+  return { name, child, url: urlAt(port) }
+}
+
+function configuration(port: number, originPort: number, accessLog: boolean): object {
+  return {
+    server: { address: `127.0.0.1:${port}`, threads: 1, shutdown: { drain: '1s' } },
+    buckets: [
+      {
+        name: BUCKET,
+        path_prefix: `/${BUCKET}`,
+        s3: {
+          bucket: BUCKET,
+          endpoint: `http://127.0.0.1:${originPort}`,
+          access_key: 'AKIAIOSFODNN7EXAMPLE',
+          secret_key: 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY',
+        },
+      },
+    ],
+    admin: { address: '127.0.0.1:0' },
+    logging: { access_log: accessLog, level: 'info' },
+  }
+}
+
+/** The head of a good answer, as Node is to write it again. */
+function headersOf(url: string): Promise<string[]> {
+  return new Promise((resolve, reject) => {
+    const request = get(url, (response) => {
+      const { statusCode, rawHeaders } = response
+      response.destroy()
+      if (statusCode === 200) resolve(withoutNodesOwn(rawHeaders))
+      else reject(new Error(`${url} answers ${statusCode}`))
+    })
+    request.once('error', reject)
+  })
+}
+
+function withoutNodesOwn(headers: readonly string[]): string[] {
+  return headers.filter((_, index) => {
+    return !NODES_OWN.has(headers[index - (index % 2)]?.toLowerCase() ?? '')
+  })
+}
+
+function urlAt(port: number): Contender['url'] {
+  return (size) => `http://127.0.0.1:${port}/${BUCKET}/${keyOf(size)}`
+}
+
+function keyOf({ name }: Size): string {
+  return `${name}.bin`
+}

@@ -1,0 +1,122 @@
+// The steps every request takes, alone and in nanoseconds, beside what they may cost. Runs after
+// the benchmark, and by itself.
+
+import { Exchange } from '../src/exchange/exchange.ts'
+import { parseTarget } from '../src/http/path.ts'
+import { parseRange } from '../src/http/range.ts'
+import { createRandomPool, createRequestId } from '../src/http/request-id.ts'
+import { accessLine } from '../src/observe/access-log.ts'
+import { createSigner } from '../src/origin/sign.ts'
+import { RouteTable } from '../src/routing/routing.ts'
+import { figure, table } from './table.ts'
+
+export interface Micro {
+  readonly step: string
+  readonly ns: number
+  /** Undefined where the step has no budget of its own, only its share of the whole request's. */
+  readonly budgetNs: number | undefined
+}
+
+const ROUNDS = 9
+const ROUND_MS = 40
+const BATCH = 1000
+
+/** Keeps results alive: a loop whose results nobody uses may be left out by the compiler. */
+let kept: unknown
+
+export function measureMicro(): Micro[] {
+  return [
+    { step: 'route match, 50 prefixes', ns: time(routeMatch()), budgetNs: 100 },
+    { step: 'path parse', ns: time(pathParse()), budgetNs: undefined },
+    { step: 'range parse', ns: time(() => parseRange('bytes=0-1048575')), budgetNs: undefined },
+    { step: 'signature', ns: time(signature()), budgetNs: 6000 },
+    { step: 'request id', ns: time(requestId()), budgetNs: undefined },
+    { step: 'access line', ns: time(line()), budgetNs: undefined },
+  ]
+}
+
+export function microTable(micro: readonly Micro[]): string {
+  const rows = micro.map(({ step, ns, budgetNs }) => [
+    step,
+    figure(ns),
+    budgetNs === undefined ? '' : String(budgetNs),
+    budgetNs !== undefined && ns > budgetNs ? 'over' : '',
+  ])
+  return table([['step', 'ns', 'budget ns', ''], ...rows], 1)
+}
+
+/** Nanoseconds of one call, in the best of several rounds: the others were disturbed. */
+function time(step: (turn: number) => unknown): number {
+  let best = Number.POSITIVE_INFINITY
+  for (let round = 0; round < ROUNDS; round += 1) {
+    const startedAt = performance.now()
+    let calls = 0
+    let elapsedMs = 0
+    while (elapsedMs < ROUND_MS) {
+      for (let turn = 0; turn < BATCH; turn += 1) kept = step(turn)
+      calls += BATCH
+      elapsedMs = performance.now() - startedAt
+    }
+    best = Math.min(best, (elapsedMs * 1e6) / calls)
+  }
+  return best
+}
+
+function routeMatch(): (turn: number) => unknown {
+  const prefixes = Array.from({ length: 50 }, (_, index) => `/tenant-${index}/assets`)
+  const routes = new RouteTable(
+    prefixes.map((prefix) => ({ prefix, hosts: [], value: prefix.length })),
+  )
+  const paths = prefixes.map((prefix) => `${prefix}/images/2024/picture.jpg`)
+  return (turn) => routes.match('cdn.example.com', paths[turn % paths.length] ?? '')
+}
+
+function pathParse(): () => unknown {
+  return () => parseTarget('/products/images/2024/a-rather-usual-name.jpg?width=200')
+}
+
+function signature(): (turn: number) => unknown {
+  const sign = createSigner('us-east-1')
+  const credentials = {
+    accessKeyId: 'AKIAIOSFODNN7EXAMPLE',
+    secretAccessKey: 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY',
+    sessionToken: undefined,
+  }
+  const host = '127.0.0.1:9000'
+  const paths = Array.from({ length: BATCH }, (_, index) => `/bucket/images/${index}.jpg`)
+  const now = Date.now()
+  return (turn) =>
+    sign({ method: 'GET', host, path: paths[turn] ?? '', query: '' }, credentials, now)
+}
+
+function requestId(): () => unknown {
+  const pool = createRandomPool()
+  return () => createRequestId(pool)
+}
+
+function line(): () => unknown {
+  const arrival = {
+    id: 'AAAAAAAAAAAAAAAAAAAAAA',
+    receivedAt: 0,
+    startedAt: 0,
+    method: 'GET',
+    target: '/products/picture.jpg?width=200',
+    clientAddress: '127.0.0.1',
+  }
+  const exchange = new Exchange(arrival, new AbortController().signal)
+  exchange.note('route', { bucket: 'products', key: 'picture.jpg' })
+  exchange.note('obtain', { attempts: 1, replica: 'primary', failed: [] })
+  exchange.sent = {
+    status: 200,
+    bytes: 1024,
+    isWhole: true,
+    firstByteAt: 1.25,
+    endedAt: 1.5,
+  }
+  return () => accessLine(exchange)
+}
+
+if (import.meta.main) {
+  console.log(microTable(measureMicro()))
+  if (kept === undefined) throw new Error('nothing was measured')
+}

@@ -1,0 +1,46 @@
+// The listening socket with its limits: HTTP/1, TLS, and with TLS HTTP/2 on the same port.
+
+import { createServer } from 'node:http'
+import type { Server as HttpServer, ServerOptions } from 'node:http'
+import { createSecureServer } from 'node:http2'
+import type { Http2SecureServer } from 'node:http2'
+import { createServer as createHttpsServer } from 'node:https'
+import type { Server as HttpsServer } from 'node:https'
+
+import type { ServerConfig } from '../config/server.ts'
+import { readCertificate } from './tls.ts'
+
+export type Listener = HttpServer | HttpsServer | Http2SecureServer
+
+type ListenerConfig = Pick<ServerConfig, 'limits' | 'https' | 'http2'>
+
+/** As nginx allows: a client may not make one connection do the work of thousands. */
+const MAX_STREAMS = 128
+
+export function createListener({ limits, https, http2 }: ListenerConfig): Listener {
+  const http = {
+    // A target that is too long has a code of its own, so the parser must let it through.
+    maxHeaderSize: limits.maxHeaderBytes + limits.maxUriLength + 1024,
+    requireHostHeader: false,
+    connectionsCheckingInterval: Math.min(500, limits.headerTimeoutMs / 2),
+    headersTimeout: limits.headerTimeoutMs,
+    requestTimeout: limits.headerTimeoutMs,
+    keepAliveTimeout: limits.keepAliveTimeoutMs,
+    noDelay: true,
+  }
+  const listener = createAny(http, { limits, https, http2 })
+  // HTTP/2 sessions get timers of their own. The field is missing from one of the types.
+  Object.assign(listener, { timeout: limits.stallTimeoutMs })
+  // Bounded by their size; a bound by number would drop the rest in silence.
+  Object.assign(listener, { maxHeadersCount: 0 })
+  return listener
+}
+
+function createAny(http: ServerOptions, { limits, https, http2 }: ListenerConfig): Listener {
+  if (https === undefined) return createServer(http)
+  const tls = { ...readCertificate(https), handshakeTimeout: limits.headerTimeoutMs }
+  if (!http2) return createHttpsServer({ ...http, ...tls })
+  const { maxHeaderSize = 0 } = http
+  const settings = { maxHeaderListSize: maxHeaderSize, maxConcurrentStreams: MAX_STREAMS }
+  return createSecureServer({ ...http, ...tls, allowHTTP1: true, settings })
+}
