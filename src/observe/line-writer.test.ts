@@ -62,3 +62,32 @@ test('a reader that sleeps is not waited for, and finds whole lines', async () =
   assert.ok(text.length > 10_000)
   assert.ok(lines.join('').startsWith(text) && text.endsWith('\n'))
 })
+
+test('what a slow reader cost is said when the rest has been written', async () => {
+  const path = join(folder, 'slow')
+  execFileSync('mkfifo', [path])
+  const fd = openSync(path, constants.O_RDWR | constants.O_NONBLOCK)
+  const writer = new LineWriter(fd)
+  const long = `${'y'.repeat(2000)}\n`
+  const said = 4000
+  for (let count = 0; count < said; count += 1) writer.write(long)
+  let text = ''
+  const chunk = Buffer.alloc(256 * 1024)
+  while (!text.includes('lines-lost')) {
+    text += await readSome(fd, chunk)
+  }
+  closeSync(fd)
+  const written = text.split('\n').filter((line) => line.startsWith('y')).length
+  assert.equal(JSON.parse(text.trimEnd().split('\n').at(-1) ?? '').lost, said - written)
+  assert.ok(written > 0 && written < said)
+})
+
+/** Empty while the writer has not come yet. */
+async function readSome(fd: number, chunk: Buffer): Promise<string> {
+  await new Promise((resolve) => setImmediate(resolve))
+  try {
+    return chunk.toString('utf8', 0, readSync(fd, chunk))
+  } catch {
+    return ''
+  }
+}

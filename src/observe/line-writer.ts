@@ -1,6 +1,7 @@
 // Whole lines to a file descriptor, behind the back of whoever says them. Several threads share the
 // one output, so a write never carries part of a line. What cannot be written is lost: a full disk,
-// or a reader that sleeps, must not cost an answer or the end of the program.
+// or a reader that sleeps, must not cost an answer or the end of the program; how much is lost is said
+// when there is somebody to say it to.
 
 import { write, writeSync } from 'node:fs'
 
@@ -15,7 +16,10 @@ const PATIENCE_MS = 2000
 export class LineWriter {
   readonly #fd: number
   #lines: string[] = []
+  /** How many of them are taken: a long backlog is not moved for every piece. */
+  #taken = 0
   #held = 0
+  #lost = 0
   /** Under way. */
   #piece: Buffer | undefined
   #whenWritten: (() => void) | undefined
@@ -27,7 +31,11 @@ export class LineWriter {
 
   /** `line` ends with its line end. */
   write(line: string): void {
-    if (this.#isClosed || this.#held > MOST_HELD) return
+    if (this.#isClosed) return
+    if (this.#held > MOST_HELD) {
+      this.#lost += 1
+      return
+    }
     this.#lines.push(line)
     this.#held += line.length
     if (this.#piece === undefined) this.#next()
@@ -72,16 +80,29 @@ export class LineWriter {
 
   /** As many whole lines as one write may carry, and one at least. */
   #take(): Buffer {
+    const lines = this.#lines
     let bytes = 0
-    let count = 0
-    for (const line of this.#lines) {
-      bytes += Buffer.byteLength(line)
-      if (count > 0 && bytes > ATOMIC_BYTES) break
-      count += 1
+    let end = this.#taken
+    while (end < lines.length) {
+      bytes += Buffer.byteLength(lines[end] ?? '')
+      if (end > this.#taken && bytes > ATOMIC_BYTES) break
+      end += 1
     }
-    const text = this.#lines.slice(0, count).join('')
-    this.#lines = this.#lines.slice(count)
+    const text = lines.slice(this.#taken, end).join('')
+    this.#taken = end
     this.#held -= text.length
+    if (end === lines.length) this.#begin()
     return Buffer.from(text)
+  }
+
+  /** The backlog is gone; what it cost is said in its place. */
+  #begin(): void {
+    this.#lines = []
+    this.#taken = 0
+    if (this.#lost === 0) return
+    const line = `${JSON.stringify({ level: 'warn', event: 'lines-lost', lost: this.#lost })}\n`
+    this.#lost = 0
+    this.#lines.push(line)
+    this.#held += line.length
   }
 }

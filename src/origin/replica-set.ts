@@ -68,7 +68,7 @@ export class ReplicaSet {
     const search = this.#begin(context)
     let failure: OriginFailure | undefined
     for (;;) {
-      const replica = await this.#next(search)
+      const replica = this.#fresh(search) ?? (await this.#repeat(search))
       if (replica === undefined) throw failure ?? this.#unavailable()
       try {
         const leased = await this.#attempt(replica, question, search)
@@ -91,10 +91,12 @@ export class ReplicaSet {
     return { context, deadline, tries, excluded: new Set(), attempts: broken.length }
   }
 
-  /** The next replica to try, after the wait that a repeat is due. */
-  async #next(search: Search): Promise<Replica | undefined> {
-    const fresh = this.#choose(this.#usable(search, (replica) => !search.tries.has(replica)))
-    if (fresh !== undefined) return fresh
+  #fresh(search: Search): Replica | undefined {
+    return this.#choose(this.#usable(search, (replica) => !search.tries.has(replica)))
+  }
+
+  /** A replica to try once more, after the wait that is due. */
+  async #repeat(search: Search): Promise<Replica | undefined> {
     if (search.attempts >= this.#config.retry.maxAttempts) return undefined
     const repeats = leastTried(
       this.#usable(search, () => true),

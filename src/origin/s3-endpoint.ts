@@ -15,7 +15,7 @@ import type { AskLimits, ObjectAnswer, ObjectQuestion } from './question.ts'
 import { meaningOf, parseS3Error } from './s3-error.ts'
 import type { AnswerMeaning, S3Error } from './s3-error.ts'
 import { canonicalQuery, createSigner } from './sign.ts'
-import type { Signer } from './sign.ts'
+import type { Credentials, Signer } from './sign.ts'
 import { readText, Transport } from './transport.ts'
 import type { Answer } from './transport.ts'
 
@@ -73,10 +73,20 @@ export class S3Endpoint {
     await this.#place.transport.close()
   }
 
-  async #send(question: ObjectQuestion, patience: Patience): Promise<Answer> {
-    const { method } = question
+  #send(question: ObjectQuestion, patience: Patience): Promise<Answer> {
     const known = this.#credentials.get(now())
-    const credentials = known instanceof Promise ? await inTime(known, patience) : known
+    if (!(known instanceof Promise)) return this.#sendSigned(question, patience, known)
+    return inTime(known, patience).then((credentials) =>
+      this.#sendSigned(question, patience, credentials),
+    )
+  }
+
+  #sendSigned(
+    question: ObjectQuestion,
+    patience: Patience,
+    credentials: Credentials | undefined,
+  ): Promise<Answer> {
+    const { method } = question
     const { address, transport, sign } = this.#place
     const path = this.#pathOf(question.key)
     const query = queryOf(question)

@@ -34,13 +34,15 @@ export type CanonicalHeaders = readonly (readonly [name: string, value: string])
 interface DayKey {
   readonly date: string
   readonly scope: string
-  readonly key: Buffer
+  readonly prove: (text: string) => string
 }
 
 const algorithm = 'AWS4-HMAC-SHA256'
 const emptyPayloadHash = hash('sha256', '', 'hex')
 // One signer sees one set of credentials at a time, two while they rotate; the rest is room.
 const keptDayKeys = 8
+/** Of SHA-256. */
+const BLOCK_BYTES = 64
 
 export function createSigner(region: string, service = 's3'): Signer {
   const clock = createTimestamp()
@@ -48,11 +50,11 @@ export function createSigner(region: string, service = 's3'): Signer {
 
   return (request, credentials, now) => {
     const timestamp = clock(now)
-    const { scope, key } = dayKeyOf(credentials.secretAccessKey, timestamp.slice(0, 8))
+    const { scope, prove } = dayKeyOf(credentials.secretAccessKey, timestamp.slice(0, 8))
     const headers = headersToSign(request, timestamp, credentials.sessionToken)
     const names = signedHeaders(headers)
     const canonical = canonicalRequest(request, headers, emptyPayloadHash)
-    const proof = signature(key, stringToSign(timestamp, scope, canonical))
+    const proof = prove(stringToSign(timestamp, scope, canonical))
 
     const added = ['x-amz-date', timestamp, 'x-amz-content-sha256', emptyPayloadHash]
     if (credentials.sessionToken !== undefined) {
@@ -108,6 +110,25 @@ export function signature(key: Buffer, text: string): string {
   return createHmac('sha256', key).update(text).digest('hex')
 }
 
+/**
+ * `signature` for one day's key, whose texts are all equally long: HMAC written out (RFC 2104) with
+ * its padded keys kept. Two one-shot hashes cost half of what making an Hmac object does.
+ */
+function createProver(key: Buffer, scope: string): DayKey['prove'] {
+  const textBytes = Buffer.byteLength(stringToSign('20130524T000000Z', scope, ''))
+  const inner = Buffer.alloc(BLOCK_BYTES + textBytes, 0x36)
+  const outer = Buffer.alloc(BLOCK_BYTES + key.length, 0x5c)
+  for (const [index, byte] of key.entries()) {
+    inner[index] = byte ^ 0x36
+    outer[index] = byte ^ 0x5c
+  }
+  return (text) => {
+    inner.write(text, BLOCK_BYTES)
+    outer.write(hash('sha256', inner, 'latin1'), BLOCK_BYTES, 'latin1')
+    return hash('sha256', outer, 'hex')
+  }
+}
+
 function headersToSign(
   { host, amzHeaders = [] }: UnsignedRequest,
   timestamp: string,
@@ -131,7 +152,8 @@ function createDayKeys(region: string, service: string) {
     if (held?.date === date) return held
 
     const scope = credentialScope(date, region, service)
-    const made: DayKey = { date, scope, key: signingKey(secret, date, region, service) }
+    const prove = createProver(signingKey(secret, date, region, service), scope)
+    const made: DayKey = { date, scope, prove }
     keys.delete(secret)
     keys.set(secret, made)
     for (const oldest of keys.keys()) {
