@@ -4,7 +4,9 @@ import type { Event } from '../exchange/event.ts'
 import type { Level, Log } from './log.ts'
 
 export function writeEvent(log: Log, event: Event): void {
-  const { level, message } = SENTENCES[event.kind]
+  const { level: usual, message } = SENTENCES[event.kind]
+  const isGoodNews = event.kind === 'replica-health' && event.health === 'healthy'
+  const level = isGoodNews ? 'info' : usual
   log.event(level, factsOf(event), message)
 }
 

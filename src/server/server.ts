@@ -31,7 +31,7 @@ export interface ServerOptions {
 
 const BACKLOG = 4096
 const SWEEP_MS = 100
-/** How long, at the end, a new connection may take to ask something. */
+/** How long, at the end, a new connection may take to ask something, and a cut one to be noted. */
 const LAST_CALL_MS = 1000
 
 export class Server {
@@ -82,9 +82,15 @@ export class Server {
     const left = [...this.#sockets].filter((socket) => !socket.destroyed)
     destroyAll(left)
     await closed
-    // Their last facts are noted after their connections have closed.
-    if (this.#running > 0) await new Promise<void>((resolve) => (this.#lastEnded = resolve))
+    await this.#exchangesEnded()
     return left.length
+  }
+
+  /** Their last facts are noted after their connections have closed. */
+  async #exchangesEnded(): Promise<void> {
+    if (this.#running === 0) return
+    const ended = new Promise<void>((resolve) => (this.#lastEnded = resolve))
+    await Promise.race([ended, aborted(AbortSignal.timeout(LAST_CALL_MS))])
   }
 
   #listenTo(): void {

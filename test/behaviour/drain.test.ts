@@ -92,11 +92,17 @@ for (const threads of [1, 2]) {
       await using front = await openDraining(threads, { drain: '60s' })
       const idle = await keptConnection(front.port)
       const unasked = await connect(front.port)
+      const halting = await connect(front.port)
+      halting.send('GET /files/small HTTP/1.1\r\nHost: ')
       const { go, got, begun } = startDownload(front, 'slow')
       await begun
       front.sluice.kill(signal)
       await untilDraining(front)
-      await soon(Promise.all([idle.closed, unasked.closed]), 'idle ones are closed', ACTS_MS)
+      await soon(
+        Promise.all([idle.closed, unasked.closed, halting.closed]),
+        'idle ones are closed',
+        ACTS_MS,
+      )
       await untilRefused(front.port)
       await wait(500)
       go()
@@ -182,6 +188,20 @@ for (const threads of [1, 2]) {
   })
 }
 
+test('a connection that was kept is closed once its last answer is out', async () => {
+  await using front = await openDraining(1, { drain: '60s' })
+  const peer = await connect(front.port)
+  peer.send('GET /files/large HTTP/1.1\r\nHost: a\r\n\r\n')
+  await peer.until(/\r\nConnection: keep-alive\r\n/)
+  peer.socket.pause()
+  front.sluice.kill('SIGTERM')
+  await untilDraining(front)
+  await untilRefused(front.port)
+  peer.socket.resume()
+  assert.deepEqual(await soon(front.sluice.exited, 'the end'), { code: 0, signal: null })
+  assert.ok(peer.text.length > LARGE, 'the transfer was whole')
+})
+
 describe('over TLS', () => {
   test('streams of HTTP/2 finish whole, new ones go elsewhere, idle sessions end', async () => {
     using certificate = createCertificate()
@@ -220,6 +240,18 @@ describe('over TLS', () => {
     const { status, resetCode, body } = await got
     assert.deepEqual([status, resetCode, sha256(body)], [200, 0, FULL])
     assert.deepEqual(await soon(front.sluice.exited, 'the end'), { code: 0, signal: null })
+  })
+
+  test('a session that asks nothing is ended, whether or not its peer goes', async () => {
+    using certificate = createCertificate()
+    const https = { enabled: true, cert_path: certificate.certPath, key_path: certificate.keyPath }
+    await using front = await openDraining(1, { drain: '60s' }, { https })
+    const peer = await connect(front.port, { tls: { ALPNProtocols: ['h2'] }, allowHalfOpen: true })
+    peer.send('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0')
+    await peer.until((text) => text.length > 0)
+    front.sluice.kill('SIGTERM')
+    assert.deepEqual(await soon(front.sluice.exited, 'the end'), { code: 0, signal: null })
+    peer.destroy()
   })
 
   test('a peer of HTTP/2 that does not go is cut after shutdown.drain', async () => {

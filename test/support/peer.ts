@@ -9,6 +9,8 @@ const PATIENCE_MS = 20_000
 export interface PeerOptions {
   /** TLS of the given kind; any certificate is taken. */
   readonly tls?: tls.ConnectionOptions
+  /** Keeps its own side open when the server closes. */
+  readonly allowHalfOpen?: boolean
 }
 
 export class Peer {
@@ -64,7 +66,7 @@ export class Peer {
 }
 
 export async function connect(port: number, options: PeerOptions = {}): Promise<Peer> {
-  const at = { port, host: '127.0.0.1' }
+  const at = { port, host: '127.0.0.1', allowHalfOpen: options.allowHalfOpen ?? false }
   const isTls = options.tls !== undefined
   const socket = isTls
     ? tls.connect({ ...at, rejectUnauthorized: false, ...options.tls })
