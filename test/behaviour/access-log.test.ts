@@ -211,7 +211,9 @@ test('a line stays a line, whatever the path holds', async () => {
   }
 })
 
-async function openLogging(logging: object, s3: object = {}): Promise<Front> {
+type Settings = Readonly<Record<string, unknown>>
+
+async function openLogging(logging: object, s3: Settings = {}): Promise<Front> {
   const opened = await openFront({ logging }, { s3 })
   opened.put('a.txt', 'hello')
   return opened
