@@ -4,7 +4,15 @@
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
 
 import { checkCommand, configCommand } from './config/commands.ts'
-import { readArguments, runWorker, serve, USAGE, VERSION } from './program/program.ts'
+import {
+  purgeCommand,
+  readArguments,
+  runWorker,
+  serve,
+  statsCommand,
+  USAGE,
+  VERSION,
+} from './program/program.ts'
 import type { Command, World } from './program/program.ts'
 
 function out(line: string): void {
@@ -23,6 +31,10 @@ function run(command: Command): number | Promise<number> {
       return checkCommand(command.file, process.env, out)
     case 'config':
       return printConfig(command)
+    case 'purge':
+      return purgeCommand(command.place, command.order, { env: process.env, out, err })
+    case 'stats':
+      return statsCommand(command.place, command.bucket, { env: process.env, out, err })
     case 'version':
       out(VERSION)
       return 0
@@ -51,7 +63,8 @@ function world(): World {
     env: process.env,
     out,
     err,
-    spawn: (orders) => new Worker(new URL(import.meta.url), { workerData: orders }),
+    spawn: (orders) =>
+      new Worker(new URL(import.meta.url), { workerData: orders, transferList: [orders.line] }),
     stopped: new Promise((resolve) => {
       let isStopped = false
       const stop = (signal: NodeJS.Signals): void => {

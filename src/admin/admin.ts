@@ -1,29 +1,47 @@
 // The operations listener: for operators and orchestrators, on an address of its own. What it
-// reports is handed to it; it knows no bucket and no proxy state.
+// reports and what it is told to do is handed to it; it knows no bucket and no proxy state.
 
 import { createServer } from 'node:http'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 
 import type { Address } from '../config/server.ts'
+import type { Emit } from '../exchange/event.ts'
 import { Refusal } from '../exchange/refusal.ts'
 import type { Reply } from '../exchange/reply.ts'
 import { acceptRequestId } from '../http/request-id.ts'
+import type { Secret } from '../primitives/secret.ts'
 import { answerStatus, refuse } from '../proxy/proxy.ts'
 import type { Status } from '../proxy/proxy.ts'
+import type { CacheDesk } from './cache-desk.ts'
+import { answerCall } from './calls.ts'
+import { createGate } from './gate.ts'
+import type { Gate } from './gate.ts'
+
+export type { CacheDesk, Purged } from './cache-desk.ts'
+export type { PurgeOrder } from './purge-order.ts'
+export { createPurging } from './purging.ts'
 
 export interface AdminOptions {
   readonly address: Address
   readonly status: Status
   readonly createId: () => string
+  readonly token: Secret | undefined
+  readonly desk: CacheDesk
+  readonly buckets: ReadonlySet<string>
+  readonly emit: Emit
 }
 
 export class Admin {
   readonly #options: AdminOptions
+  readonly #gate: Gate | undefined
   readonly #server: Server
 
   constructor(options: AdminOptions) {
     this.#options = options
-    this.#server = createServer({ headersTimeout: 10_000, requestTimeout: 10_000 }, this.#answer)
+    this.#gate = options.token && createGate(options.token)
+    this.#server = createServer({ headersTimeout: 10_000, requestTimeout: 10_000 }, (...pair) => {
+      void this.#answer(...pair)
+    })
   }
 
   listen(): Promise<Address> {
@@ -45,25 +63,41 @@ export class Admin {
     await new Promise((resolve) => this.#server.close(resolve))
   }
 
-  readonly #answer = (request: IncomingMessage, response: ServerResponse): void => {
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const asked = request.headers['x-request-id']
     const own = typeof asked === 'string' ? acceptRequestId(asked) : undefined
     const id = own ?? this.#options.createId()
-    const reply = this.#replyTo(request, id)
+    const reply = await this.#replyTo(request).catch((error: unknown) => {
+      const refusal = error instanceof Refusal ? error : this.#bug(error, id)
+      const { method = '', headers } = request
+      return refuse(refusal, { id, method, headers, query: '' })
+    })
     const length = reply.statedLength ?? 0
     const headers = [...reply.headers, 'X-Request-ID', id, 'Content-Length', String(length)]
+    // What was not read of an order is not waited for.
+    if (!request.complete) headers.push('Connection', 'close')
     response.writeHead(reply.status, headers)
     response.end(reply.body.kind === 'bytes' ? reply.body.bytes : undefined)
   }
 
-  #replyTo({ method = '', url = '', headers }: IncomingMessage, id: string): Reply {
+  async #replyTo(request: IncomingMessage): Promise<Reply> {
+    const { method = '', url = '' } = request
     const path = url.split('?', 1)[0] ?? ''
+    if (path.startsWith('/admin/')) return this.#call(request)
     const isRead = method === 'GET' || method === 'HEAD'
     const known = isRead ? answerStatus({ method, path }, this.#options.status) : undefined
     if (known !== undefined) return known
-    const refusal = isRead
-      ? new Refusal('no_route')
-      : new Refusal('method_not_allowed', { headers: ['Allow', 'GET, HEAD'] })
-    return refuse(refusal, { id, method, headers, query: '' })
+    if (isRead) throw new Refusal('no_route')
+    throw new Refusal('method_not_allowed', { headers: ['Allow', 'GET, HEAD'] })
+  }
+
+  #call(request: IncomingMessage): Promise<Reply> {
+    const { desk, buckets, emit } = this.#options
+    return answerCall(request, { gate: this.#gate, desk, buckets, emit })
+  }
+
+  #bug(error: unknown, requestId: string): Refusal {
+    this.#options.emit({ kind: 'bug', error, requestId })
+    return new Refusal('internal_error', { cause: error })
   }
 }

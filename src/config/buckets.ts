@@ -3,6 +3,8 @@
 import { isIP } from 'node:net'
 
 import { parseHost } from '../http/host.ts'
+import { bucketCacheSchema, printBucketCache, toBucketCache } from './bucket-cache.ts'
+import type { BucketCacheConfig } from './bucket-cache.ts'
 import { field, flag, isPrintable, text, textOf } from './fields.ts'
 import { claimsOverlap } from './overlap.ts'
 import { responseHeadersSchema } from './response-headers.ts'
@@ -14,6 +16,8 @@ import type { Loose, RuleProblem } from './section.ts'
 import { isMapping } from './tree.ts'
 import { z } from './zod.ts'
 
+export type { BucketCacheConfig } from './bucket-cache.ts'
+
 export interface BucketConfig {
   readonly name: string
   /** '/' or '/a/b': never a trailing slash. */
@@ -21,6 +25,7 @@ export interface BucketConfig {
   /** Lower case; '*.' in front means every host below. Empty: every host. */
   readonly hosts: readonly string[]
   readonly s3: S3Config
+  readonly cache: BucketCacheConfig
   readonly responseHeaders: ResponseHeadersConfig
   readonly metadataHeaders: boolean
   readonly hideForbidden: boolean
@@ -78,6 +83,7 @@ export const bucketSchema = section(
     path_prefix: pathPrefix,
     hosts: z.array(host).min(1).optional(),
     s3: s3Schema,
+    cache: bucketCacheSchema.prefault({}),
     response_headers: responseHeadersSchema.prefault({}),
     metadata_headers: flag().prefault(true),
     hide_forbidden: flag().prefault(false),
@@ -156,12 +162,14 @@ function pairProblems(
   return problems
 }
 
-export function toBucket(settings: BucketSettings): BucketConfig {
+/** `cacheTtlMs` is how long objects are fresh where neither they nor the bucket say it. */
+export function toBucket(settings: BucketSettings, cacheTtlMs: number | undefined): BucketConfig {
   return {
     name: settings.name,
     pathPrefix: settings.path_prefix,
     hosts: settings.hosts ?? [],
     s3: toS3(settings.s3),
+    cache: toBucketCache(settings.cache, cacheTtlMs),
     responseHeaders: settings.response_headers,
     metadataHeaders: settings.metadata_headers,
     hideForbidden: settings.hide_forbidden,
@@ -182,6 +190,7 @@ export function printBucket(bucket: BucketConfig): object {
     path_prefix: bucket.pathPrefix,
     ...(bucket.hosts.length === 0 ? {} : { hosts: bucket.hosts }),
     s3: printS3(bucket.s3),
+    cache: printBucketCache(bucket.cache),
     response_headers: bucket.responseHeaders,
     metadata_headers: bucket.metadataHeaders,
     hide_forbidden: bucket.hideForbidden,

@@ -52,6 +52,14 @@ server: {address: "[::1]:8081", threads: 3, http2: false, shutdown: {drain: 90s,
   security_headers: false, limits: {max_header_size: 20000, max_uri_length: 99, header_timeout: 1.5s}}
 logging: {level: debug, format: text, access_log: false, sample: 0.25}
 admin: {address: ":9999"}
+cache:
+  cache_layers: [redis, memory]
+  slice_size: 128KiB
+  fetch_span: 1MiB
+  fill_memory: 3MiB
+  memory: {max_capacity: 1.5MiB, max_item_size_mb: 1, ttl_seconds: 5}
+  disk: {cache_dir: elsewhere, max_disk_cache_size_mb: 7}
+  redis: {enabled: true, redis_url: "rediss://me:hunter4@cache:1/2", redis_key_prefix: "x:", redis_ttl_seconds: 1, max_item_size: 2KB, timeout: 1s}
 buckets:
   - name: a
     path_prefix: /a b/
@@ -59,6 +67,8 @@ buckets:
     index_document: "yes"
     spa: true
     redirect_slash: false
+    cache: {ttl: 5s, min_ttl: 1s, max_ttl: 1h, negative_ttl: 0, max_item_size: 0, stale_while_revalidate: 2s,
+      stale_if_error: 3s, stale_if_slow: 250ms, vary: [Accept], tags: {metadata: [Tag], pattern: "^([^/]+)/"}, respect_origin: false}
     hide_forbidden: true
     allow_versions: true
     metadata_headers: false
@@ -83,7 +93,7 @@ buckets:
         - {name: three, credentials: profile, profile: p}
         - {name: four, credentials: assume_role, role_arn: "arn:a:b", external_id: x}
         - {name: five, credentials: web_identity, web_identity_token_file: /t}
-  - {name: b, path_prefix: /, s3: {bucket: c, hedge: {after: 50ms}, health_check: {key: k}}}
+  - {name: b, path_prefix: /, s3: {bucket: c, hedge: {after: 50ms}, health_check: {key: k}}, cache: {enabled: false}}
 `
 
 test('the printed configuration masks secrets and loads again to the same', () => {

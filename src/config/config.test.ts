@@ -38,7 +38,8 @@ const bucket = (name: string, more = '') =>
   `{name: ${name}, path_prefix: /${name}, s3: {bucket: b${more}}}`
 
 test('a bucket with a name, a prefix and an S3 bucket is a whole configuration', () => {
-  assert.deepEqual(configOf(minimal), {
+  const { loaded, home } = load({ 'config.yaml': minimal })
+  assert.deepEqual(loaded.kind === 'loaded' && loaded.config, {
     server: {
       address: { host: '0.0.0.0', port: 8080 },
       threads: 'auto',
@@ -96,6 +97,20 @@ test('a bucket with a name, a prefix and an S3 bucket is a whole configuration',
           failoverOnNotFound: false,
           firstByteBudgetMs: 30_000,
         },
+        cache: {
+          enabled: true,
+          ttlMs: 3_600_000,
+          minTtlMs: 0,
+          maxTtlMs: 30 * 86_400_000,
+          negativeTtlMs: 10_000,
+          maxItemBytes: 1024 ** 3,
+          staleWhileRevalidateMs: 60_000,
+          staleIfErrorMs: 86_400_000,
+          staleIfSlowMs: 0,
+          vary: [],
+          tags: { metadata: [], pattern: undefined },
+          respectOrigin: true,
+        },
         responseHeaders: { set: {}, remove: [] },
         metadataHeaders: true,
         hideForbidden: false,
@@ -106,8 +121,18 @@ test('a bucket with a name, a prefix and an S3 bucket is a whole configuration',
         spa: false,
       },
     ],
+    cache: {
+      enabled: true,
+      layers: ['memory', 'disk'],
+      sliceBytes: 1_048_576,
+      fetchSpanBytes: 67_108_864,
+      fillMemoryBytes: 268_435_456,
+      memory: { maxBytes: 268_435_456, maxItemBytes: 10_485_760 },
+      disk: { folder: join(home, '.cache'), maxBytes: 10 * 1024 ** 3 },
+      redis: undefined,
+    },
     logging: { level: 'info', format: 'json', accessLog: true, sample: 1 },
-    admin: { address: { host: '127.0.0.1', port: 9090 }, isDefaultAddress: true },
+    admin: { address: { host: '127.0.0.1', port: 9090 }, isDefaultAddress: true, token: undefined },
   })
 })
 

@@ -7,6 +7,8 @@ import { printAdmin, toAdmin } from './admin.ts'
 import type { AdminConfig } from './admin.ts'
 import { printBucket, toBucket } from './buckets.ts'
 import type { BucketConfig } from './buckets.ts'
+import { printCache, toCache, ttlOfMemory } from './cache.ts'
+import type { CacheConfig } from './cache.ts'
 import { decode } from './decode.ts'
 import type { Decoded } from './decode.ts'
 import { substituteAll } from './env.ts'
@@ -31,6 +33,7 @@ export { configSchema } from './schema.ts'
 export interface Config {
   readonly server: ServerConfig
   readonly buckets: readonly BucketConfig[]
+  readonly cache: CacheConfig
   readonly logging: LoggingConfig
   readonly admin: AdminConfig
 }
@@ -83,7 +86,8 @@ function httpsProblems(tree: Mapping, folder: string): readonly Problem[] {
 function toConfig(settings: Settings, folder: string): Config {
   return {
     server: toServer(settings.server, folder),
-    buckets: settings.buckets.map(toBucket),
+    buckets: settings.buckets.map((bucket) => toBucket(bucket, ttlOfMemory(settings.cache))),
+    cache: toCache(settings.cache, folder),
     logging: toLogging(settings.logging),
     admin: toAdmin(settings.admin),
   }
@@ -94,6 +98,7 @@ export function printConfig(config: Config): object {
   return {
     server: printServer(config.server),
     buckets: config.buckets.map(printBucket),
+    cache: printCache(config.cache),
     logging: printLogging(config.logging),
     admin: printAdmin(config.admin),
   }

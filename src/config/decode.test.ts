@@ -58,7 +58,7 @@ const broken: readonly [yaml: string, ...problems: string[]][] = [
   [one('s3: "${WORD}"'), 'buckets[0].s3: wanted a mapping of settings, found the value of ${WORD}'],
   ['buckets: ${WORD}', 'buckets: wanted a list, found the value of ${WORD}'],
   // Unknown settings
-  [`cache: {enabled: true}\n${one(s3)}`, 'cache: unknown setting'],
+  [`cash: {enabled: true}\n${one(s3)}`, 'cash: unknown setting'],
   [one(`${s3}, auth: {enabled: true}`), 'buckets[0].auth: unknown setting'],
   [inS3('acess_key: k'), 'buckets[0].s3.acess_key: unknown setting (did you mean access_key?)'],
   [inS3('keyPrefix: k'), 'buckets[0].s3.keyPrefix: unknown setting (did you mean key_prefix?)'],

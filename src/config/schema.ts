@@ -4,6 +4,7 @@
 import { adminAddress, adminSchema } from './admin.ts'
 import { isWrittenAddress, wouldCollide } from './address.ts'
 import { bucketSchema, bucketsRule } from './buckets.ts'
+import { cacheSchema } from './cache.ts'
 import { field, textOf } from './fields.ts'
 import { loggingSchema } from './logging.ts'
 import { section } from './section.ts'
@@ -24,6 +25,7 @@ export const configShape = section(
     include: include.optional(),
     server: serverSchema.prefault({}),
     buckets: z.array(bucketSchema).min(1),
+    cache: cacheSchema.prefault({}),
     logging: loggingSchema.prefault({}),
     admin: adminSchema.prefault({}),
   },

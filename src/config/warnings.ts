@@ -1,13 +1,35 @@
 // What is legal and yet probably not what was meant.
 
 import type { BucketConfig } from './buckets.ts'
+import type { CacheConfig } from './cache.ts'
 import type { Problem } from './problem.ts'
 import type { S3Config } from './s3.ts'
 
 const ownPaths: readonly string[] = ['/health', '/ready']
 
-export function warningsOf({ buckets }: { readonly buckets: readonly BucketConfig[] }): Problem[] {
-  return buckets.flatMap((bucket, index) => bucketWarnings(bucket, `buckets[${index}]`))
+interface Concerned {
+  readonly buckets: readonly BucketConfig[]
+  readonly cache: CacheConfig
+}
+
+export function warningsOf({ buckets, cache }: Concerned): Problem[] {
+  return [
+    ...buckets.flatMap((bucket, index) => bucketWarnings(bucket, `buckets[${index}]`)),
+    ...cacheWarnings(cache),
+  ]
+}
+
+function cacheWarnings({ enabled, layers, redis, memory, sliceBytes }: CacheConfig): Problem[] {
+  const warnings: Problem[] = []
+  if (enabled && redis !== undefined && !layers.includes('redis')) {
+    const message = 'keeps no objects there: cache_layers does not name redis'
+    warnings.push({ path: 'cache.redis.enabled', message })
+  }
+  if (enabled && layers.includes('memory') && memory.maxBytes < 4 * sliceBytes) {
+    const message = 'holds hardly a slice; wanted room for four of slice_size'
+    warnings.push({ path: 'cache.memory', message })
+  }
+  return warnings
 }
 
 function bucketWarnings({ pathPrefix, s3 }: BucketConfig, path: string): Problem[] {

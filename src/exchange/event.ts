@@ -33,6 +33,19 @@ export type Event =
       readonly address: string
       readonly reason: string
     }
+  | {
+      readonly kind: 'tier'
+      readonly tier: string
+      readonly state: 'aside' | 'back'
+      readonly reason: string
+    }
+  | {
+      readonly kind: 'admin'
+      readonly call: string
+      /** What was to be purged. */
+      readonly rule?: string | undefined
+      readonly status: number
+    }
   | { readonly kind: 'draining'; readonly reason: string }
   | { readonly kind: 'drained'; readonly cut: number }
   | { readonly kind: 'bug'; readonly error: unknown; readonly requestId?: string }

@@ -1,6 +1,7 @@
 // One request and its answer: what came in, the facts noted on the way and the marks in time. It
 // ends when the body has ended, not when the headers left, and is observed once, then.
 
+import type { CacheOutcome } from '../http/cache-status.ts'
 import type { RefusalCode } from './refusal.ts'
 import type { Request } from './request.ts'
 
@@ -21,6 +22,7 @@ export interface Facts {
   receive?: Request
   route?: { readonly bucket: string; readonly key: string }
   obtain?: OriginFact
+  cache?: CacheOutcome
   refusal?: { readonly code: RefusalCode; readonly cause: unknown }
 }
 

@@ -14,6 +14,31 @@ export interface ObjectHead {
   /** Checksums of the whole object (`x-amz-checksum-*`), flat: true only of an unaltered body. */
   readonly checksums: readonly string[]
   readonly versionId: string | undefined
+  /** What a cache is told, as it arrived. */
+  readonly caching: CachingFields
   /** Where S3's website setting sends a browser that asks for this object. */
   readonly redirectLocation: string | undefined
+}
+
+export interface CachingFields {
+  readonly cacheControl: string | undefined
+  readonly cdnCacheControl: string | undefined
+  readonly pragma: string | undefined
+  readonly expires: string | undefined
+  readonly date: string | undefined
+  readonly age: string | undefined
+  readonly vary: string | undefined
+  readonly hasSetCookie: boolean
+}
+
+/** An answer that tells a cache nothing. */
+export const NO_CACHING: CachingFields = {
+  cacheControl: undefined,
+  cdnCacheControl: undefined,
+  pragma: undefined,
+  expires: undefined,
+  date: undefined,
+  age: undefined,
+  vary: undefined,
+  hasSetCookie: false,
 }

@@ -4,6 +4,8 @@
 const TABLE = {
   invalid_path: [400, 'The path of the request is not valid.'],
   invalid_request: [400, 'The request is not valid.'],
+  token_missing: [401, 'A token is needed.'],
+  token_invalid: [401, 'The token is not valid.'],
   origin_forbidden: [403, 'The object may not be read.'],
   no_route: [404, 'Nothing is served at this path.'],
   not_found: [404, 'The object does not exist.'],

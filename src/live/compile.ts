@@ -4,27 +4,40 @@
 import type { BucketConfig } from '../config/buckets.ts'
 import type { Config } from '../config/config.ts'
 import type { Emit } from '../exchange/event.ts'
-import { Origin } from '../origin/origin.ts'
-import type { Route, Snapshot, Website } from '../proxy/proxy.ts'
+import type { Cache, CachePolicy } from '../cache/cache.ts'
+import { createTrail, Origin } from '../origin/origin.ts'
+import { CachedOrigin, ObjectIntake } from '../proxy/proxy.ts'
+import type { Route, RouteRules, Snapshot, Website } from '../proxy/proxy.ts'
 import { RouteTable } from '../routing/routing.ts'
+import { taggerFor } from './tags.ts'
 
 export interface Compiled {
   readonly snapshot: Snapshot
   readonly origins: ReadonlyMap<string, Origin>
 }
 
-/** `random` gives a number in [0, 1). */
-export function compile(config: Config, random: () => number, emit: Emit): Compiled {
+export interface CompileOptions {
+  readonly config: Config
+  /** Undefined: nothing is cached. */
+  readonly cache: Cache | undefined
+  /** A number in [0, 1). */
+  readonly random: () => number
+  readonly emit: Emit
+}
+
+export function compile({ config, cache, random, emit }: CompileOptions): Compiled {
   const { limits, securityHeaders } = config.server
   const common = commonHeaders(securityHeaders)
   const origins = new Map<string, Origin>()
   const routes = config.buckets.map((bucket) => {
     const origin = new Origin({ bucket: bucket.name, config: bucket.s3, random, emit })
     origins.set(bucket.name, origin)
+    const askFor = askerFor(origin, bucket.hideForbidden)
+    const cached = cache && cachedOrigin(bucket, cache, askFor, random)
     return {
       prefix: bucket.pathPrefix,
       hosts: bucket.hosts,
-      value: routeFor(bucket, origin, common),
+      value: { ...rulesFor(bucket, common), askFor, cached },
     }
   })
   const snapshot: Snapshot = {
@@ -35,13 +48,41 @@ export function compile(config: Config, random: () => number, emit: Emit): Compi
   return { snapshot, origins }
 }
 
-function routeFor(bucket: BucketConfig, origin: Origin, common: readonly string[]): Route {
+function askerFor(origin: Origin, hideForbidden: boolean): Route['askFor'] {
+  return (signal, trail) => async (question) => {
+    const answer = await origin.ask(question, { signal, trail })
+    return hideForbidden && answer.kind === 'forbidden' ? { kind: 'not-found' } : answer
+  }
+}
+
+function cachedOrigin(
+  bucket: BucketConfig,
+  cache: Cache,
+  askFor: Route['askFor'],
+  random: () => number,
+): CachedOrigin | undefined {
+  if (!bucket.cache.enabled) return undefined
+  const policy: CachePolicy = { ...bucket.cache, honourRequestDirectives: true }
+  const route = cache.forRoute({ bucket: bucket.name, origin: originIdentity(bucket) })
+  const tagsOf = taggerFor(bucket.cache.tags)
+  const intake = new ObjectIntake({ cache: route, policy, tagsOf, random, askFor })
+  return new CachedOrigin({ cache: route, policy, intake, askFor, createTrail })
+}
+
+/** Where a bucket's objects come from: entries of one place are not those of another. */
+function originIdentity({ s3 }: BucketConfig): string {
+  const places = s3.replicas.map(({ endpoint, region, bucket, keyPrefix }) =>
+    JSON.stringify([endpoint ?? region, bucket, keyPrefix]),
+  )
+  return places.toSorted().join('\n')
+}
+
+function rulesFor(bucket: BucketConfig, common: readonly string[]): RouteRules {
   const { set, remove } = bucket.responseHeaders
   const owned = new Set([...Object.keys(set), ...remove].map((name) => name.toLowerCase()))
   return {
     bucket: bucket.name,
     pathPrefix: bucket.pathPrefix,
-    origin,
     allowVersions: bucket.allowVersions,
     hideForbidden: bucket.hideForbidden,
     metadataHeaders: bucket.metadataHeaders,
@@ -58,14 +99,7 @@ function websiteFor({ indexDocument, redirectSlash, errorDocument, spa }: Bucket
 }
 
 function commonHeaders(securityHeaders: boolean): readonly string[] {
-  const headers = [
-    'Accept-Ranges',
-    'bytes',
-    'Cache-Status',
-    'sluice; fwd=bypass',
-    'X-Cache',
-    'BYPASS',
-  ]
+  const headers = ['Accept-Ranges', 'bytes']
   return securityHeaders ? [...headers, 'X-Content-Type-Options', 'nosniff'] : headers
 }
 

@@ -1,6 +1,8 @@
 // The configuration that is in force: compiled once, started, handed to every exchange, and
 // released at the end.
 
+import { openCache } from '../cache/cache.ts'
+import type { Cache } from '../cache/cache.ts'
 import type { Config } from '../config/config.ts'
 import type { Emit } from '../exchange/event.ts'
 import type { Backends, Snapshot } from '../proxy/proxy.ts'
@@ -8,11 +10,20 @@ import { compile } from './compile.ts'
 import type { Compiled } from './compile.ts'
 
 export class Live {
+  readonly #cache: Cache | undefined
   readonly #compiled: Compiled
 
   constructor(config: Config, random: () => number, emit: Emit) {
-    this.#compiled = compile(config, random, emit)
+    this.#cache = config.cache.enabled
+      ? openCache(config.cache, { softMs: softMsOf(config) }, emit)
+      : undefined
+    this.#compiled = compile({ config, cache: this.#cache, random, emit })
     for (const origin of this.#compiled.origins.values()) origin.start()
+  }
+
+  /** Undefined: nothing is cached. */
+  get cache(): Cache | undefined {
+    return this.#cache
   }
 
   current(): Snapshot {
@@ -28,5 +39,16 @@ export class Live {
   async close(): Promise<void> {
     const origins = [...this.#compiled.origins.values()]
     await Promise.all(origins.map((origin) => origin.close()))
+    await this.#cache?.close()
   }
+}
+
+const DAY_MS = 86_400_000
+
+/** What is stale is served in place of an error for so long, where the origin says nothing else. */
+function softMsOf({ buckets }: Config): number {
+  const windows = buckets.map(({ cache }) =>
+    Math.max(cache.staleIfErrorMs, cache.staleWhileRevalidateMs),
+  )
+  return Math.max(DAY_MS, ...windows)
 }

@@ -18,6 +18,8 @@ const SENTENCES: Readonly<Record<Event['kind'], { level: Level; message: string 
   'certificate-reloaded': { level: 'info', message: 'a new certificate is in use' },
   'certificate-rejected': { level: 'error', message: 'a new certificate cannot be used' },
   'operations-listener-absent': { level: 'warn', message: 'there is no operations listener' },
+  tier: { level: 'warn', message: 'a cache tier stepped aside or came back' },
+  admin: { level: 'info', message: 'an operator called' },
   draining: { level: 'info', message: 'no new connections are taken; transfers finish' },
   drained: { level: 'info', message: 'all connections are closed' },
   bug: { level: 'error', message: 'an unexpected error' },

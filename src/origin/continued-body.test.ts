@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 
+import { NO_CACHING } from '../exchange/object-head.ts'
 import type { Flow, Sink, StreamBody } from '../exchange/body.ts'
 import type { Outcome } from '../primitives/breaker.ts'
 import { ContinuedBody } from './continued-body.ts'
@@ -102,6 +103,7 @@ function objectOf(source: Source, index: number, told: Pick<Told, 'discarded' | 
     checksums: [],
     versionId: undefined,
     redirectLocation: undefined,
+    caching: NO_CACHING,
   }
   const body: StreamBody = {
     kind: 'stream',

@@ -228,5 +228,15 @@ test('of the header fields those are kept that a client may see', () => {
     checksums: ['x-amz-checksum-crc32', 'AAAA'],
     versionId: 'v1',
     redirectLocation: '/elsewhere',
+    caching: {
+      cacheControl: 'max-age=5',
+      cdnCacheControl: undefined,
+      pragma: undefined,
+      expires: 'never',
+      date: undefined,
+      age: undefined,
+      vary: undefined,
+      hasSetCookie: true,
+    },
   })
 })

@@ -4,7 +4,7 @@
 
 import type { ByteRange, RangeSpec } from '../http/range.ts'
 import { parseContentRange } from '../http/range.ts'
-import type { ObjectHead } from '../exchange/object-head.ts'
+import type { CachingFields, ObjectHead } from '../exchange/object-head.ts'
 import { OriginFailure } from './failure.ts'
 import type { AnswerHeaders } from './transport.ts'
 
@@ -81,7 +81,7 @@ function covers(covered: Covered, asked: RangeSpec): boolean {
   }
 }
 
-function readHead(headers: AnswerHeaders, size: number | undefined): ObjectHead {
+export function readHead(headers: AnswerHeaders, size: number | undefined): ObjectHead {
   const fields: string[] = []
   for (const [name, sentName] of PASSED_FIELDS) {
     const value = single(headers[name])
@@ -96,7 +96,21 @@ function readHead(headers: AnswerHeaders, size: number | undefined): ObjectHead 
     metadata: prefixed(headers, 'x-amz-meta-'),
     checksums: prefixed(headers, 'x-amz-checksum-'),
     versionId: single(headers['x-amz-version-id']),
+    caching: readCaching(headers),
     redirectLocation: single(headers['x-amz-website-redirect-location']),
+  }
+}
+
+export function readCaching(headers: AnswerHeaders): CachingFields {
+  return {
+    cacheControl: single(headers['cache-control']),
+    cdnCacheControl: single(headers['cdn-cache-control']),
+    pragma: single(headers['pragma']),
+    expires: single(headers['expires']),
+    date: single(headers['date']),
+    age: single(headers['age']),
+    vary: single(headers['vary']),
+    hasSetCookie: headers['set-cookie'] !== undefined,
   }
 }
 

@@ -3,6 +3,7 @@
 
 import type { StreamBody } from '../exchange/body.ts'
 import type { RangeSpec } from '../http/range.ts'
+import type { CachingFields, ObjectHead } from '../exchange/object-head.ts'
 import type { ObjectFacts } from './object-answer.ts'
 
 export interface ObjectQuestion {
@@ -14,6 +15,9 @@ export interface ObjectQuestion {
   readonly range?: RangeSpec | undefined
   /** Only this version will do. */
   readonly ifMatch?: string | undefined
+  /** This version is held: only another need be sent. */
+  readonly ifNoneMatch?: string | undefined
+  readonly ifModifiedSince?: string | undefined
 }
 
 export type FoundObject = ObjectFacts & { readonly kind: 'object'; readonly body: StreamBody }
@@ -21,8 +25,12 @@ export type FoundObject = ObjectFacts & { readonly kind: 'object'; readonly body
 /** What S3 may say that is an answer and not a failure. */
 export type ObjectAnswer =
   | FoundObject
-  | { readonly kind: 'not-found' | 'forbidden' | 'changed' | 'invalid' }
+  | { readonly kind: 'forbidden' | 'changed' | 'invalid' }
+  /** With what the answer tells a cache, where it came from an answer. */
+  | { readonly kind: 'not-found'; readonly caching?: CachingFields }
   | { readonly kind: 'unsatisfiable'; readonly size: number | undefined }
+  /** With the fields a 304 brings, which may be none at all. */
+  | { readonly kind: 'not-modified'; readonly head: ObjectHead }
 
 export interface AskLimits {
   /** To the first byte of the answer. */

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 
+import { NO_CACHING } from '../exchange/object-head.ts'
 import type { S3Config } from '../config/s3.ts'
 import { OriginFailure } from './failure.ts'
 import type { FailureKind } from './failure.ts'
@@ -108,6 +109,7 @@ function object(onDiscard: () => void = () => undefined): FoundObject {
     checksums: [],
     versionId: undefined,
     redirectLocation: undefined,
+    caching: NO_CACHING,
   }
   const flow = { resume: () => undefined, stop: () => undefined }
   const body = { kind: 'stream', length: 1, start: () => flow, discard: onDiscard } as const

@@ -10,7 +10,7 @@ import { createCredentialSource } from './credentials.ts'
 import type { CredentialSource } from './credentials.ts'
 import { encodeKey } from './encode.ts'
 import { OriginFailure } from './failure.ts'
-import { readObjectAnswer } from './object-answer.ts'
+import { readCaching, readHead, readObjectAnswer } from './object-answer.ts'
 import type { AskLimits, ObjectAnswer, ObjectQuestion } from './question.ts'
 import { meaningOf, parseS3Error } from './s3-error.ts'
 import type { AnswerMeaning, S3Error } from './s3-error.ts'
@@ -57,16 +57,17 @@ export class S3Endpoint {
     const from = this.#place.region
     const answer = await this.#send(question, patience)
     if (isObject(answer)) return objectFrom(answer, question)
+    if (answer.status === 304 && isConditional(question)) return notModified(answer)
     const error = await this.#explain(answer, question, patience)
     const meaning = meaningOf(answer.status, error)
     if (meaning !== 'wrong-region' || !this.#moveTo(error.region ?? regionOf(answer), from)) {
-      return this.#understand(meaning, answer.status, error)
+      return this.#understand(meaning, answer, error)
     }
     // Once: a second redirect would lead in circles.
     const moved = await this.#send(question, patience)
     if (isObject(moved)) return objectFrom(moved, question)
     const movedError = await this.#explain(moved, question, patience)
-    return this.#understand(meaningOf(moved.status, movedError), moved.status, movedError)
+    return this.#understand(meaningOf(moved.status, movedError), moved, movedError)
   }
 
   async close(): Promise<void> {
@@ -98,7 +99,7 @@ export class S3Endpoint {
       headers.push(...sign(unsigned, credentials, now()))
     }
     if (question.range !== undefined) headers.push('range', formatRange(question.range))
-    if (question.ifMatch !== undefined) headers.push('if-match', question.ifMatch)
+    headers.push(...conditionsOf(question))
     const target = query === '' ? path : `${path}?${query}`
     const timeoutMs = msLeft(patience)
     return transport.send({ method, path: target, headers, timeoutMs }, patience.signal)
@@ -138,8 +139,9 @@ export class S3Endpoint {
     return true
   }
 
-  #understand(meaning: AnswerMeaning, status: number, error: S3Error): ObjectAnswer {
+  #understand(meaning: AnswerMeaning, { status, headers }: Answer, error: S3Error): ObjectAnswer {
     if (meaning === 'misconfigured') this.#credentials.invalidate()
+    if (meaning === 'not-found') return { kind: meaning, caching: readCaching(headers) }
     return answerFor(meaning, status, error)
   }
 }
@@ -170,6 +172,23 @@ function queryOf({ versionId, partNumber }: ObjectQuestion): string {
   return canonicalQuery(parameters)
 }
 
+function conditionsOf({ ifMatch, ifNoneMatch, ifModifiedSince }: ObjectQuestion): string[] {
+  const headers: string[] = []
+  if (ifMatch !== undefined) headers.push('if-match', ifMatch)
+  if (ifNoneMatch !== undefined) headers.push('if-none-match', ifNoneMatch)
+  if (ifModifiedSince !== undefined) headers.push('if-modified-since', ifModifiedSince)
+  return headers
+}
+
+function isConditional({ ifNoneMatch, ifModifiedSince }: ObjectQuestion): boolean {
+  return ifNoneMatch !== undefined || ifModifiedSince !== undefined
+}
+
+function notModified(answer: Answer): ObjectAnswer {
+  answer.body.discard()
+  return { kind: 'not-modified', head: readHead(answer.headers, undefined) }
+}
+
 function regionOf(answer: Answer): string | undefined {
   const region = answer.headers['x-amz-bucket-region']
   return typeof region === 'string' && /^[a-z0-9-]{1,64}$/.test(region) ? region : undefined
@@ -190,11 +209,14 @@ function objectFrom(answer: Answer, question: ObjectQuestion): ObjectAnswer {
   }
 }
 
-function answerFor(meaning: AnswerMeaning, status: number, error: S3Error): ObjectAnswer {
+function answerFor(
+  meaning: Exclude<AnswerMeaning, 'not-found'>,
+  status: number,
+  error: S3Error,
+): ObjectAnswer {
   const details = { status, code: error.code }
   const said = `${status} ${error.code ?? ''}`.trimEnd()
   switch (meaning) {
-    case 'not-found':
     case 'forbidden':
     case 'invalid':
       return { kind: meaning }

@@ -5,6 +5,7 @@ import { createServer } from 'node:net'
 import type { Worker } from 'node:worker_threads'
 
 import { Admin } from '../admin/admin.ts'
+import type { CacheDesk } from '../admin/admin.ts'
 import { monotonic } from '../primitives/clock.ts'
 import { formatProblem, loadConfig } from '../config/config.ts'
 import type { Config } from '../config/config.ts'
@@ -15,6 +16,7 @@ import { openObserver } from '../observe/observe.ts'
 import type { Observer } from '../observe/observe.ts'
 import type { Status } from '../proxy/proxy.ts'
 import { Threads, usableCores } from '../server/server.ts'
+import { ThreadDesk } from './thread-desk.ts'
 import { ProxyThread } from './thread.ts'
 import { VERSION } from './version.ts'
 import type { WorkerOrders } from './worker.ts'
@@ -35,6 +37,7 @@ interface Serving {
   readonly address: Address
   readonly status: Status
   readonly observer: Observer
+  readonly desk: CacheDesk
   drain(impatience: AbortSignal): Promise<number>
 }
 
@@ -77,12 +80,13 @@ async function serveConfig(config: Config, world: World): Promise<number> {
 async function serveHere(config: Config): Promise<Serving> {
   const { port } = config.server.address
   const thread = new ProxyThread({ config, isShared: false, port })
-  const { status, observer } = thread
+  const { status, observer, desk } = thread
   const address = await thread.listen()
   return {
     address,
     status,
     observer,
+    desk,
     drain: (impatience) => thread.drain(config.server.shutdown, impatience),
   }
 }
@@ -92,11 +96,12 @@ async function serveInThreads(config: Config, count: number, world: World): Prom
   await requireFree(wanted)
   const observer = openObserver(config.logging, Math.random)
   const packed = packConfig(config)
+  const lines = new ThreadDesk({ isCached: config.cache.enabled })
   const threads = new Threads({
     count,
     port: wanted.port,
     emit: observer.emit,
-    spawn: (port) => world.spawn({ config: packed, port }),
+    spawn: (port) => world.spawn({ config: packed, port, line: lines.connect() }),
   })
   const startedAt = monotonic()
   let isDraining = false
@@ -111,7 +116,7 @@ async function serveInThreads(config: Config, count: number, world: World): Prom
     isDraining = true
     return threads.drain(shutdown, impatience)
   }
-  return { address, status, observer, drain }
+  return { address, status, observer, desk: lines.desk, drain }
 }
 
 /** Threads share their port, and so would a second Sluice, unnoticed. */
@@ -136,6 +141,10 @@ async function openAdmin(config: Config, serving: Serving): Promise<OpenAdmin | 
     address,
     status: serving.status,
     createId: () => createRequestId(ids),
+    token: config.admin.token,
+    desk: serving.desk,
+    buckets: new Set(config.buckets.map(({ name }) => name)),
+    emit: serving.observer.emit,
   })
   try {
     return { address: await admin.listen(), close: () => admin.close() }

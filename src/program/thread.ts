@@ -3,6 +3,8 @@
 
 import { setTimeout as after } from 'node:timers/promises'
 
+import { createPurging } from '../admin/admin.ts'
+import type { CacheDesk } from '../admin/admin.ts'
 import { monotonic } from '../primitives/clock.ts'
 import type { Config } from '../config/config.ts'
 import type { Address } from '../config/server.ts'
@@ -14,6 +16,9 @@ import { createProxy } from '../proxy/proxy.ts'
 import type { Backends, Status } from '../proxy/proxy.ts'
 import { Server } from '../server/server.ts'
 import type { DrainTimes } from '../server/server.ts'
+import { localPart } from './cache-part.ts'
+import type { CachePart } from './cache-part.ts'
+import { openDesk } from './fleet-desk.ts'
 import { VERSION } from './version.ts'
 
 export interface ProxyThreadOptions {
@@ -21,16 +26,22 @@ export interface ProxyThreadOptions {
   /** Several threads listen on the one port. */
   readonly isShared: boolean
   readonly port: number
+  /** Purges in all threads. Undefined: there is no other. */
+  readonly purgeAll?: CacheDesk['purge'] | undefined
 }
 
 export class ProxyThread {
   readonly observer: Observer
   readonly status: Status
+  /** Its own cache. */
+  readonly part: CachePart | undefined
+  /** Of its own cache alone. */
+  readonly desk: CacheDesk
   readonly #live: Live
   readonly #server: Server
   #isDraining = false
 
-  constructor({ config, isShared, port }: ProxyThreadOptions) {
+  constructor({ config, isShared, port, purgeAll }: ProxyThreadOptions) {
     const startedAt = monotonic()
     const ids = createRandomPool()
     this.observer = openObserver(config.logging, Math.random)
@@ -42,6 +53,11 @@ export class ProxyThread {
       backends: () => this.#live.backends(),
       isDraining: () => this.#isDraining,
     }
+    const { cache } = this.#live
+    const part = cache && localPart(cache)
+    this.part = part
+    this.desk = openDesk(() => (part === undefined ? [] : [part]))
+    const purge = purgeAll ?? this.desk.purge
     this.#server = new Server({
       config: { ...config.server, address: { ...config.server.address, port } },
       isShared,
@@ -50,6 +66,7 @@ export class ProxyThread {
       proxy: createProxy({
         current: () => this.#live.current(),
         status: this.status,
+        purging: createPurging({ token: config.admin.token, purge, emit }),
         observe,
         reportBug: (error, requestId) => emit({ kind: 'bug', error, requestId }),
       }),

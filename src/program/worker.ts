@@ -4,19 +4,27 @@ import type { MessagePort } from 'node:worker_threads'
 
 import { unpackConfig } from '../config/transfer.ts'
 import type { DrainTimes, FromThread, ToThread } from '../server/server.ts'
+import { answersOf } from './cache-part.ts'
 import { ProxyThread } from './thread.ts'
+import { purgeAt } from './thread-desk.ts'
+import { ThreadLine } from './thread-line.ts'
 
 export interface WorkerOrders {
   /** As `packConfig` made it. */
   readonly config: unknown
   readonly port: number
+  /** To the thread that speaks for the caches of all. */
+  readonly line: MessagePort
 }
 
 const REPORT_MS = 250
 
 export async function runWorker(port: MessagePort, orders: WorkerOrders): Promise<void> {
   const config = unpackConfig(orders.config)
-  const thread = new ProxyThread({ config, isShared: true, port: orders.port })
+  const line = new ThreadLine(orders.line)
+  const purgeAll = purgeAt(line)
+  const thread = new ProxyThread({ config, isShared: true, port: orders.port, purgeAll })
+  if (thread.part !== undefined) line.listen(answersOf(thread.part))
   const tell = (message: FromThread): void => port.postMessage(message)
 
   const impatience = new AbortController()

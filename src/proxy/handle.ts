@@ -5,9 +5,11 @@ import { noBody } from '../exchange/body.ts'
 import type { Exchange } from '../exchange/exchange.ts'
 import { Refusal } from '../exchange/refusal.ts'
 import type { Reply } from '../exchange/reply.ts'
+import type { Request } from '../exchange/request.ts'
+import type { CacheOutcome } from '../http/cache-status.ts'
 import { createTrail } from '../origin/origin.ts'
 import { obtain } from './obtain.ts'
-import type { Ask } from './obtain.ts'
+import type { Obtain } from './obtain.ts'
 import { planFor } from './plan.ts'
 import { present } from './present.ts'
 import { receive } from './receive.ts'
@@ -36,13 +38,13 @@ export async function handle(
 
   const plan = planFor(route, rest, request)
   exchange.note('route', { bucket: route.bucket, key: plan.key })
-  const ask = askerFor(route, exchange)
+  const obtain = obtainerFor(route, request, exchange)
   try {
-    return present(await obtain(plan, ask), plan, route)
+    return present(await obtain(plan), plan, route)
   } catch (error) {
     const instead = route.website.isPlain
       ? undefined
-      : await standIn({ error, request, route, plan, ask })
+      : await standIn({ error, request, route, plan, obtain })
     if (instead === undefined) throw error
     const { reply, refusal } = instead
     if (refusal !== undefined) {
@@ -68,12 +70,12 @@ function isBareRoot({ website }: Route, rest: string, path: string): boolean {
   )
 }
 
-function askerFor({ origin, hideForbidden }: Route, exchange: Exchange): Ask {
+function obtainerFor(route: Route, { headers }: Request, exchange: Exchange): Obtain {
   const trail = createTrail()
   exchange.note('obtain', trail)
-  const context = { signal: exchange.signal, trail }
-  return async (question) => {
-    const answer = await origin.ask(question, context)
-    return hideForbidden && answer.kind === 'forbidden' ? { kind: 'not-found' } : answer
-  }
+  const { signal } = exchange
+  const { cached, askFor } = route
+  if (cached === undefined) return (plan) => obtain(plan, askFor(signal, trail))
+  const noteCache = (outcome: CacheOutcome): void => exchange.note('cache', outcome)
+  return (plan) => cached.obtain(plan, { headers, signal, trail, noteCache })
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 
+import { NO_CACHING } from '../exchange/object-head.ts'
 import type { Body, StreamBody } from '../exchange/body.ts'
 import type { ObjectHead } from '../exchange/object-head.ts'
 import { readConditions } from '../http/conditional.ts'
@@ -87,6 +88,7 @@ const HEAD: ObjectHead = {
   checksums: [],
   versionId: undefined,
   redirectLocation: undefined,
+  caching: NO_CACHING,
 }
 
 function textBody(text: string, release: () => void): StreamBody {

@@ -21,11 +21,16 @@ export interface Obtained {
   readonly body: Body
   /** The body's own type, where it holds several parts of the object. */
   readonly multipartType?: string
+  /** Out of the cache: the Date it came with, and its age, unless it came just now. */
+  readonly aged?: { readonly dateAt: number; readonly ageMs: number | undefined }
 }
+
+/** How an object is had: around the cache, or through it. */
+export type Obtain = (plan: Plan) => Promise<Obtained>
 
 type Bytes = Pick<Obtained, 'body' | 'multipartType'>
 
-interface Found {
+export interface Found {
   readonly head: ObjectHead
   readonly first: number
   readonly last: number | undefined
@@ -46,6 +51,13 @@ export async function obtain(plan: Plan, ask: Ask): Promise<Obtained> {
     if (bytes !== undefined) return { head: found.head, selected, ...bytes }
   }
   throw new Refusal('origin_failed', { cause: 'the object changes faster than it can be read' })
+}
+
+/** With what was found already, for the first look. */
+export async function obtainFrom(found: Found, plan: Plan, ask: Ask): Promise<Obtained> {
+  const selected = select(plan, found.head, found)
+  const bytes = await bytesFor(selected, found, plan, ask)
+  return bytes === undefined ? obtain(plan, ask) : { head: found.head, selected, ...bytes }
 }
 
 async function find(plan: Plan, ask: Ask): Promise<Found> {
@@ -185,7 +197,7 @@ function isSameVersion(again: ObjectHead, head: ObjectHead): boolean {
   return again.etag === head.etag && (again.size === undefined || again.size === head.size)
 }
 
-function requireObject(answer: OriginAnswer): Delivered {
+export function requireObject(answer: OriginAnswer): Delivered {
   switch (answer.kind) {
     case 'object':
       return answer
@@ -197,6 +209,7 @@ function requireObject(answer: OriginAnswer): Delivered {
       throw new Refusal('invalid_request')
     case 'changed':
     case 'unsatisfiable':
+    case 'not-modified':
       throw new Refusal('origin_failed', { cause: `S3 answered '${answer.kind}' out of place` })
   }
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 
+import { NO_CACHING } from '../exchange/object-head.ts'
 import { noBody } from '../exchange/body.ts'
 import type { StreamBody } from '../exchange/body.ts'
 import type { ObjectHead } from '../exchange/object-head.ts'
@@ -21,6 +22,7 @@ const HEAD: ObjectHead = {
   checksums: ['x-amz-checksum-crc32', 'AAAAAA=='],
   versionId: 'v1',
   redirectLocation: undefined,
+  caching: NO_CACHING,
 }
 const PLAN: Plan = {
   method: 'GET',

@@ -5,6 +5,7 @@ import { bodyLength, noBody } from '../exchange/body.ts'
 import type { ObjectHead } from '../exchange/object-head.ts'
 import { Refusal } from '../exchange/refusal.ts'
 import type { Reply } from '../exchange/reply.ts'
+import { formatHttpDate } from '../http/date.ts'
 import { formatContentRange, formatUnsatisfied } from '../http/range.ts'
 import type { ByteRange } from '../http/range.ts'
 import { dropFields, keepFields } from './fields.ts'
@@ -19,6 +20,18 @@ const REDIRECT_FIELDS = new Set(['cache-control', 'expires'])
 const CONTENT_TYPE = new Set(['content-type'])
 
 export function present(obtained: Obtained, plan: Plan, route: RouteRules): Reply {
+  const reply = presentSelected(obtained, plan, route)
+  const { aged } = obtained
+  return aged === undefined ? reply : { ...reply, headers: [...reply.headers, ...agedFields(aged)] }
+}
+
+/** RFC 9111 §5.1: what comes out of a cache says how old it is, and what comes just now does not. */
+function agedFields({ dateAt, ageMs }: NonNullable<Obtained['aged']>): string[] {
+  const date = ['Date', formatHttpDate(dateAt)]
+  return ageMs === undefined ? date : [...date, 'Age', String(Math.floor(ageMs / 1000))]
+}
+
+function presentSelected(obtained: Obtained, plan: Plan, route: RouteRules): Reply {
   const { head, selected } = obtained
   switch (selected.kind) {
     case 'precondition-failed':

@@ -7,7 +7,12 @@ import { Exchange } from '../exchange/exchange.ts'
 import type { Sent } from '../exchange/exchange.ts'
 import type { Reply } from '../exchange/reply.ts'
 import { acceptRequestId, createRandomPool, createRequestId } from '../http/request-id.ts'
+import { formatCacheStatus, xCache } from '../http/cache-status.ts'
+import type { CacheOutcome } from '../http/cache-status.ts'
 import { handle } from './handle.ts'
+import { ObjectChanged } from './object-changed.ts'
+import { answerPurge } from './purge.ts'
+import type { Purging } from './purge.ts'
 import type { RawRequest } from './receive.ts'
 import { refusalFrom, refuse } from './refuse.ts'
 import { send } from './send.ts'
@@ -15,10 +20,13 @@ import type { Response } from './send.ts'
 import type { Snapshot } from './snapshot.ts'
 import type { Status } from './status.ts'
 
+export { CachedOrigin } from './cached-origin.ts'
+export { ObjectIntake } from './object-intake.ts'
+export type { PurgedObject, Purging } from './purge.ts'
 export { refuse } from './refuse.ts'
 export type { RawRequest } from './receive.ts'
 export type { Response } from './send.ts'
-export type { Route, Snapshot, Website } from './snapshot.ts'
+export type { Route, RouteRules, Snapshot, Website } from './snapshot.ts'
 export { answerStatus } from './status.ts'
 export type { Backends, Status } from './status.ts'
 
@@ -26,6 +34,8 @@ export interface ProxyOptions {
   /** The snapshot to serve a new exchange under. */
   readonly current: () => Snapshot
   readonly status: Status
+  /** Undefined: PURGE is a method like any other, and refused. */
+  readonly purging?: Purging | undefined
   /** Reads a finished exchange; must not throw. */
   readonly observe: (exchange: Exchange) => void
   readonly reportBug: (error: unknown, requestId: string) => void
@@ -66,7 +76,15 @@ export function createProxy(options: ProxyOptions): Proxy {
     exchange.sent =
       reply === undefined
         ? nothing(monotonic())
-        : await deliver({ reply, raw, exchange, response, snapshot, options }).catch(broken)
+        : await deliver({
+            reply,
+            raw,
+            exchange,
+            response,
+            snapshot,
+            options,
+            mayRepeat: true,
+          }).catch(broken)
     response.off('close', leave)
     options.observe(exchange)
   }
@@ -80,7 +98,11 @@ async function answer(
   options: ProxyOptions,
 ): Promise<Reply | undefined> {
   try {
-    return await handle(raw, exchange, snapshot, options.status)
+    const { purging, status } = options
+    if (raw.method === 'PURGE' && purging !== undefined) {
+      return await answerPurge(raw, exchange, snapshot, purging)
+    }
+    return await handle(raw, exchange, snapshot, status)
   } catch (error) {
     return exchange.signal.aborted ? undefined : no(error, raw, exchange, options)
   }
@@ -93,19 +115,41 @@ interface Delivery {
   readonly response: Response
   readonly snapshot: Snapshot
   readonly options: ProxyOptions
+  readonly mayRepeat: boolean
 }
 
 async function deliver(delivery: Delivery): Promise<Sent> {
   const { reply, raw, exchange, response, snapshot, options } = delivery
   const id = ['X-Request-ID', exchange.arrival.id]
   const close = options.status.isDraining() || exchange.facts.receive?.hasBody !== false
-  const headers = [...id, ...(reply.commonHeaders ?? snapshot.commonHeaders)]
-  const sending = await send({ ...reply, close }, response, headers)
+  const common = reply.commonHeaders ?? snapshot.commonHeaders
+  const sending = await send({ ...reply, close }, response, [
+    ...id,
+    ...cacheFields(exchange),
+    ...common,
+  ])
   if (sending.kind === 'sent') return sending
-  // Not a byte has left, so the client can still be told the truth.
-  const apology = no(sending.reason, raw, exchange, options)
-  const second = await send({ ...apology, close }, response, [...id, ...snapshot.commonHeaders])
-  return second.kind === 'sent' ? second : nothing(monotonic())
+  // Not a byte has left: an object that changed is looked at again, and else the truth is told.
+  const isWorthAnotherLook = sending.reason instanceof ObjectChanged && delivery.mayRepeat
+  const second = isWorthAnotherLook
+    ? await answer(raw, exchange, snapshot, options)
+    : no(sending.reason, raw, exchange, options)
+  return second === undefined
+    ? nothing(monotonic())
+    : deliver({ ...delivery, reply: second, mayRepeat: false })
+}
+
+/** What the cache had to do with it (RFC 9211). */
+function cacheFields({ facts }: Exchange): string[] {
+  const outcome = facts.cache ?? BYPASS
+  return ['Cache-Status', formatCacheStatus(outcome), 'X-Cache', xCache(outcome)]
+}
+
+const BYPASS: CacheOutcome = {
+  kind: 'forward',
+  reason: 'bypass',
+  isStored: false,
+  isCollapsed: false,
 }
 
 function nothing(endedAt: number): Sent {

@@ -10,11 +10,13 @@ import type { Reply } from '../exchange/reply.ts'
 import { prefersHtml } from '../http/accept.ts'
 import { OriginFailure } from '../origin/origin.ts'
 import type { FailureKind } from '../origin/origin.ts'
+import { ObjectChanged } from './object-changed.ts'
 
 /** Whatever was thrown, as a refusal: an unknown error is a bug, and says no more than that. */
 export function refusalFrom(error: unknown): Refusal {
   if (error instanceof Refusal) return error
   if (error instanceof OriginFailure) return refusalForOrigin(error)
+  if (error instanceof ObjectChanged) return new Refusal('origin_failed', { cause: error })
   return new Refusal('internal_error', { cause: error })
 }
 
@@ -99,6 +101,8 @@ const WRITE: Readonly<Record<Form, (refusal: Refusal, id: string) => string>> = 
 const S3_CODE: Readonly<Partial<Record<RefusalCode, string>>> = {
   invalid_path: 'InvalidURI',
   invalid_request: 'InvalidRequest',
+  token_missing: 'AccessDenied',
+  token_invalid: 'AccessDenied',
   origin_forbidden: 'AccessDenied',
   no_route: 'NoSuchBucket',
   not_found: 'NoSuchKey',

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 
+import { NO_CACHING } from '../exchange/object-head.ts'
 import type { ObjectHead } from '../exchange/object-head.ts'
 import { readConditions } from '../http/conditional.ts'
 import { parseRange } from '../http/range.ts'
@@ -18,6 +19,7 @@ const HEAD: ObjectHead = {
   checksums: [],
   versionId: undefined,
   redirectLocation: undefined,
+  caching: NO_CACHING,
 }
 
 function selected(

@@ -1,8 +1,10 @@
 // The compiled configuration one exchange is served under. It never changes; a new configuration
 // is a new snapshot.
 
-import type { Origin } from '../origin/origin.ts'
+import type { Trail } from '../origin/origin.ts'
 import type { RouteTable } from '../routing/routing.ts'
+import type { CachedOrigin } from './cached-origin.ts'
+import type { Ask } from './obtain.ts'
 
 /** What is decided of a bucket's answers, whoever gives them. */
 export interface RouteRules {
@@ -22,7 +24,10 @@ export interface RouteRules {
 }
 
 export interface Route extends RouteRules {
-  readonly origin: Origin
+  /** Asks the bucket's origin, for as long as the signal is not aborted. */
+  readonly askFor: (signal: AbortSignal | undefined, trail: Trail) => Ask
+  /** Undefined where the bucket is not cached. */
+  readonly cached: CachedOrigin | undefined
 }
 
 export interface Website {

@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 
+import { NO_CACHING } from '../exchange/object-head.ts'
 import { discardBody } from '../exchange/body.ts'
 import type { ObjectHead } from '../exchange/object-head.ts'
 import { Refusal } from '../exchange/refusal.ts'
 import { readConditions } from '../http/conditional.ts'
 import { OriginFailure } from '../origin/origin.ts'
 import type { ObjectQuestion } from '../origin/origin.ts'
+import { obtain } from './obtain.ts'
 import type { Ask } from './obtain.ts'
 import type { RouteRules, Website } from './snapshot.ts'
 import { redirectToSlash, standIn } from './stand-in.ts'
@@ -22,6 +24,7 @@ const HEAD: ObjectHead = {
   checksums: [],
   versionId: undefined,
   redirectLocation: undefined,
+  caching: NO_CACHING,
 }
 
 interface Scene {
@@ -72,7 +75,7 @@ async function shown(scene: Scene): Promise<Shown> {
       conditions: readConditions(headers),
       isRevalidation: false,
     },
-    ask,
+    obtain: (plan) => obtain(plan, ask),
   })
   if (instead !== undefined) discardBody(instead.reply.body)
   return { instead, asked }

@@ -8,8 +8,7 @@ import type { Reply } from '../exchange/reply.ts'
 import type { Request } from '../exchange/request.ts'
 import { prefersHtml } from '../http/accept.ts'
 import { readConditions } from '../http/conditional.ts'
-import { obtain } from './obtain.ts'
-import type { Ask, Obtained } from './obtain.ts'
+import type { Obtain, Obtained } from './obtain.ts'
 import type { Plan } from './plan.ts'
 import { operated, present } from './present.ts'
 import { isS3Client, refusalFrom } from './refuse.ts'
@@ -21,7 +20,7 @@ export interface Missed {
   readonly request: Request
   readonly route: RouteRules
   readonly plan: Plan
-  readonly ask: Ask
+  readonly obtain: Obtain
 }
 
 export interface StandIn {
@@ -54,10 +53,10 @@ export function redirectToSlash({ path, query }: Request, route: RouteRules): Re
 }
 
 async function directoryRedirect(missed: Missed): Promise<Reply | undefined> {
-  const { request, route, plan, ask } = missed
+  const { request, route, plan, obtain } = missed
   const { indexDocument, redirectSlash } = route.website
   if (indexDocument === undefined || !redirectSlash || !mayGetSlash(request)) return undefined
-  const index = await tryObtain(documentPlan('HEAD', `${plan.key}/${indexDocument}`), ask)
+  const index = await tryObtain(documentPlan('HEAD', `${plan.key}/${indexDocument}`), obtain)
   return index && redirectToSlash(request, route)
 }
 
@@ -68,12 +67,12 @@ function mayGetSlash({ path }: Request): boolean {
 
 /** As if the index document had been asked for, conditions and ranges included. */
 async function applicationPage(missed: Missed): Promise<Reply | undefined> {
-  const { request, route, plan, ask } = missed
+  const { request, route, plan, obtain } = missed
   const { spa, indexDocument } = route.website
   if (!spa || indexDocument === undefined || !isNavigation(request)) return undefined
   const page = { ...plan, key: indexDocument, versionId: undefined, partNumber: undefined }
   try {
-    const reply = present(await obtain(page, ask), page, route)
+    const reply = present(await obtain(page), page, route)
     return { ...reply, headers: [...reply.headers, 'Vary', 'Accept, Sec-Fetch-Mode'] }
   } catch (error) {
     // Without its page there is no application: the object is simply missing.
@@ -89,10 +88,10 @@ function isNavigation({ headers }: Request): boolean {
 }
 
 async function errorPage(refusal: Refusal, missed: Missed): Promise<Reply | undefined> {
-  const { route, plan, ask } = missed
+  const { route, plan, obtain } = missed
   const key = route.website.errorDocuments.get(refusal.status)
   if (key === undefined || key === plan.key) return undefined
-  const page = await tryObtain(documentPlan(plan.method, key), ask)
+  const page = await tryObtain(documentPlan(plan.method, key), obtain)
   if (page === undefined) return undefined
   const { contentType, fields, size } = page.head
   const headers = ['Content-Type', contentType ?? 'text/html', 'Cache-Control', 'no-store']
@@ -117,9 +116,9 @@ function documentPlan(method: Plan['method'], key: string): Plan {
   }
 }
 
-async function tryObtain(plan: Plan, ask: Ask): Promise<Obtained | undefined> {
+async function tryObtain(plan: Plan, obtain: Obtain): Promise<Obtained | undefined> {
   try {
-    const obtained = await obtain(plan, ask)
+    const obtained = await obtain(plan)
     if (obtained.selected.kind === 'whole') return obtained
     discardBody(obtained.body)
     return undefined

@@ -57,6 +57,7 @@ export const partsOfTheTests: readonly PartName[] = [
   'botocore',
   'curl',
   'wget',
+  'redis-server',
 ]
 
 const found = new Map<PartName, string>()

@@ -86,6 +86,8 @@ export async function runSluice(
 
 function forTest(config: ConfigObject): ConfigObject {
   return {
+    // A test that says nothing of the cache is about what stands behind it.
+    cache: { enabled: false },
     ...config,
     server: { address: '127.0.0.1:0', threads: 1, ...section(config['server']) },
     admin: { address: '127.0.0.1:0', ...section(config['admin']) },

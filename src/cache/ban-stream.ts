@@ -1,0 +1,284 @@
+// Bans on their way to every node: an append-only stream in Redis that each node reads from where it
+// last was, so that one that was away cannot revive what was purged meanwhile. It tells how many
+// nodes have applied a ban, and whether this one knows all there are: until it does, what it holds
+// may have been purged. What a ban means, and what to do while in doubt, is decided by whoever asks.
+
+import { setTimeout as delay } from 'node:timers/promises'
+
+import type { RedisConfig } from '../config/redis.ts'
+import type { Emit } from '../exchange/event.ts'
+import type { Ban } from './ban.ts'
+import { announce, hasApplied, leave, listLive } from './ban-fleet.ts'
+import type { FleetPlace } from './ban-fleet.ts'
+import { decodeEntries, decodeRead, encodeBan, isStreamId, STREAM_START } from './ban-record.ts'
+import type { StreamEntry, StreamId } from './ban-record.ts'
+import { Currency } from './currency.ts'
+import type { Clocks } from './currency.ts'
+import { connectRedis } from './redis.ts'
+import type { RedisArgument, RedisConnection } from './redis.ts'
+import { reasonOf, within } from './redis-link.ts'
+
+export interface BanStreamOptions {
+  readonly config: RedisConfig
+  /** Unique in the fleet among those that live. */
+  readonly nodeId: string
+  /** Called in the order of the stream, again for one known already. Until it is done the node is not current. */
+  readonly onBan: (ban: Ban) => void | Promise<void>
+  /**
+   * Redis has lost what stood at our position: bans may have been missed. Comes before the node is
+   * current again, and before what the stream still holds is read from its start.
+   */
+  readonly onGap?: () => void | Promise<void>
+  /** Kept where the entries are that bans cover. Without a position all of the stream is read. */
+  readonly position: {
+    readonly load: () => StreamId | undefined
+    readonly save: (id: StreamId) => void
+  }
+  readonly emit: Emit
+  readonly clocks: Clocks
+  /** In [0, 1). */
+  readonly random: () => number
+  readonly limits?: Partial<BanStreamLimits>
+}
+
+export interface BanStreamLimits {
+  /** A pause of this process longer than this puts all it knows in doubt. */
+  readonly stopMs: number
+  /** The longest since everything was known, for the node to count as current. */
+  readonly maxLagMs: number
+  /** The longest a publisher waits for the other nodes. */
+  readonly acknowledgeMs: number
+}
+
+export interface Published {
+  /** Live nodes that have applied it. Who publishes has, and is one. */
+  readonly acknowledged: number
+  /** Live nodes. */
+  readonly known: number
+  /** False while Redis is away: it is published as soon as that is back. */
+  readonly isPublished: boolean
+}
+
+const LIMITS: BanStreamLimits = { stopMs: 1000, maxLagMs: 3000, acknowledgeMs: 1000 }
+const MAX_ENTRIES = 100_000
+const READ_AT_ONCE = 500
+/** Shorter than the silence after which a connection is given up. */
+const BLOCK_MS = 500
+const BUDGET_MS = 1000
+const TURN_MS = 200
+const ANNOUNCE_MS = 1000
+const RETRY_MS = 100
+const POLL_MS = 20
+
+export function openBanStream(options: BanStreamOptions): BanStream {
+  return new BanStream(options)
+}
+
+export class BanStream {
+  readonly #options: BanStreamOptions
+  readonly #limits: BanStreamLimits
+  readonly #key: string
+  readonly #currency: Currency
+  /** Held up by what it waits for, so it does nothing else. */
+  readonly #reader: RedisConnection
+  readonly #talker: RedisConnection
+  readonly #fleet: FleetPlace
+  readonly #unpublished = new Map<string, Ban>()
+  readonly #end = new AbortController()
+  readonly #timers: readonly NodeJS.Timeout[]
+  readonly #reading: Promise<void>
+  readonly #caughtUp = Promise.withResolvers<void>()
+  #position: StreamId
+  /** Redis was asked on this connection whether it still has what stands at our position. */
+  #isPositionSure = false
+  #known = 1
+  #isAside = false
+  #trouble = 'Redis was not reached'
+
+  constructor(options: BanStreamOptions) {
+    this.#options = options
+    this.#limits = { ...LIMITS, ...options.limits }
+    const { config, clocks, nodeId, position, random } = options
+    this.#key = `${config.keyPrefix}bans`
+    const saved = position.load()
+    this.#position = isStreamId(saved) ? saved : STREAM_START
+    this.#currency = new Currency(clocks, this.#limits)
+
+    const onReady = (): void => undefined
+    const onTrouble = (error: Error): void => void (this.#trouble = reasonOf(error))
+    const onReaderTrouble = (error: Error): void => {
+      onTrouble(error)
+      this.#isPositionSure = false
+    }
+    this.#reader = connectRedis(config, { random, onReady, onTrouble: onReaderTrouble })
+    this.#talker = connectRedis(config, { random, onReady, onTrouble })
+    const ask = this.#ask.bind(this)
+    this.#fleet = { key: `${config.keyPrefix}nodes`, nodeId, ask }
+
+    this.#timers = [
+      setInterval(() => this.#turn(), TURN_MS).unref(),
+      setInterval(() => void this.#tend(), ANNOUNCE_MS).unref(),
+    ]
+    this.#reading = this.#read()
+  }
+
+  /** Every ban there was a moment ago is applied here. At once false after this process stood still. */
+  isCurrent(): boolean {
+    return this.#currency.isCurrent()
+  }
+
+  /** Not current, and not about to be: Redis has not answered for longer than catching up may take. */
+  isCutOff(): boolean {
+    return !this.isCurrent() && this.#currency.uncertainForMs() > this.#limits.maxLagMs
+  }
+
+  /** For how long nothing has been sure. */
+  lagMs(): number {
+    return this.#currency.lagMs()
+  }
+
+  /** Settled when the node is current for the first time, or closed. */
+  get caughtUp(): Promise<void> {
+    return this.#caughtUp.promise
+  }
+
+  /** Never rejects, and never waits much longer than nodes may take to acknowledge. */
+  async publish(ban: Ban): Promise<Published> {
+    const id = await this.#append(ban)
+    if (id === undefined) {
+      this.#unpublished.set(ban.id, ban)
+      return { acknowledged: 1, known: this.#known, isPublished: false }
+    }
+    return { ...(await this.#acknowledgements(id)), isPublished: true }
+  }
+
+  async close(): Promise<void> {
+    if (this.#end.signal.aborted) return
+    for (const timer of this.#timers) clearInterval(timer)
+    // A node that leaves is not waited for by the next publisher.
+    await leave(this.#fleet).catch(() => undefined)
+    this.#end.abort()
+    this.#caughtUp.resolve()
+    this.#reader.close()
+    this.#talker.close()
+    await this.#reading
+  }
+
+  async #read(): Promise<void> {
+    while (!this.#end.signal.aborted) {
+      try {
+        await this.#readOnce()
+      } catch (error) {
+        if (this.#reader.isReady) this.#trouble = reasonOf(error)
+        // Its end is the loop's end.
+        await delay(RETRY_MS, undefined, { ref: false, signal: this.#end.signal }).catch(() => {})
+      }
+    }
+  }
+
+  async #readOnce(): Promise<void> {
+    if (!this.#isPositionSure || !this.#currency.isCurrent()) {
+      await this.#assurePosition()
+      // Whoever publishes from now on waits for this node, too.
+      await this.#announce()
+    }
+    // In doubt an answer is wanted at once, not when the next ban comes.
+    const wait = this.#currency.isCurrent() ? ['BLOCK', BLOCK_MS] : []
+    const prove = this.#currency.asking()
+    const args = ['COUNT', READ_AT_ONCE, ...wait, 'STREAMS', this.#key, this.#position]
+    const entries = decodeRead(
+      await within(this.#reader.send('xread', ...args), BLOCK_MS + BUDGET_MS),
+    )
+    for (const entry of entries) await this.#apply(entry)
+    if (entries.length > 0) await this.#moved()
+    if (entries.length < READ_AT_ONCE) prove()
+    if (this.#currency.isCurrent()) this.#caughtUp.resolve()
+  }
+
+  /** A position that Redis does not know has no place among what it has now. */
+  async #assurePosition(): Promise<void> {
+    const position = this.#position
+    this.#isPositionSure = true
+    try {
+      if (position === STREAM_START) return
+      const range = this.#reader.send('xrange', this.#key, position, position)
+      if (decodeEntries(await within(range, BUDGET_MS)).length > 0) return
+      await this.#options.onGap?.()
+      this.#position = STREAM_START
+    } catch (error) {
+      this.#isPositionSure = false
+      throw error
+    }
+  }
+
+  async #apply({ id, ban }: StreamEntry): Promise<void> {
+    // Applied before it is passed: what fails here is read again.
+    if (ban !== undefined) await this.#options.onBan(ban)
+    this.#position = id
+  }
+
+  async #moved(): Promise<void> {
+    this.#options.position.save(this.#position)
+    // At once, since a publisher waits for it.
+    await this.#announce()
+  }
+
+  /** It is said again every second. */
+  async #announce(): Promise<void> {
+    await announce(this.#fleet, this.#position).catch(() => undefined)
+  }
+
+  /** Undefined when it is not known to stand in the stream. */
+  async #append(ban: Ban): Promise<StreamId | undefined> {
+    try {
+      const args = ['MAXLEN', '~', MAX_ENTRIES, '*', ...encodeBan(ban)]
+      const id = await this.#ask('xadd', this.#key, ...args)
+      return Buffer.isBuffer(id) ? id.toString() : undefined
+    } catch (error) {
+      this.#trouble = reasonOf(error)
+      return undefined
+    }
+  }
+
+  async #acknowledgements(id: StreamId): Promise<Omit<Published, 'isPublished'>> {
+    const { monotonic } = this.#options.clocks
+    const until = monotonic() + this.#limits.acknowledgeMs
+    let acknowledged = 1
+    for (;;) {
+      try {
+        const live = await within(listLive(this.#fleet), Math.max(1, until - monotonic()))
+        this.#known = live.length
+        const others = live.filter((node) => node.id !== this.#options.nodeId)
+        acknowledged = 1 + others.filter((node) => hasApplied(node, id)).length
+        if (acknowledged === live.length) break
+      } catch {
+        // Redis went after it took the ban: nobody can be heard.
+      }
+      if (monotonic() + POLL_MS > until || this.#end.signal.aborted) break
+      await delay(POLL_MS)
+    }
+    return { acknowledged, known: this.#known }
+  }
+
+  #turn(): void {
+    this.#currency.turn()
+    const isAside = this.isCutOff()
+    if (isAside === this.#isAside || (!isAside && !this.isCurrent())) return
+    this.#isAside = isAside
+    const reason = isAside ? this.#trouble : 'all bans are known again'
+    this.#options.emit({ kind: 'tier', tier: 'bans', state: isAside ? 'aside' : 'back', reason })
+  }
+
+  async #tend(): Promise<void> {
+    if (!this.#talker.isReady) return
+    for (const ban of this.#unpublished.values()) {
+      if ((await this.#append(ban)) === undefined) return
+      this.#unpublished.delete(ban.id)
+    }
+    await this.#announce()
+  }
+
+  #ask(command: string, ...args: readonly RedisArgument[]): Promise<unknown> {
+    return within(this.#talker.send(command, ...args), BUDGET_MS)
+  }
+}

@@ -1,0 +1,20 @@
+// A purge is a ban: a rule with an instant. Whatever matches it and was received before it is a
+// miss, or stale where the purge is soft, from the moment the ban exists.
+
+export type BanRule =
+  | { readonly kind: 'all' }
+  | { readonly kind: 'bucket'; readonly bucket: string }
+  | { readonly kind: 'key'; readonly bucket: string; readonly key: string }
+  | { readonly kind: 'prefix'; readonly bucket: string | undefined; readonly prefix: string }
+  /** `*` any text without '/', `**` any text, `?` one character. */
+  | { readonly kind: 'glob'; readonly bucket: string | undefined; readonly pattern: string }
+  | { readonly kind: 'tag'; readonly bucket: string | undefined; readonly tag: string }
+
+export interface Ban {
+  /** Unique in the fleet. */
+  readonly id: string
+  readonly rule: BanRule
+  /** Epoch ms. */
+  readonly at: number
+  readonly isSoft: boolean
+}

@@ -1,0 +1,122 @@
+// The cache of one process: what is known of objects and which of their bytes are held or on their
+// way. It decides, keeps and finds; whom to ask for what is missing it is told by whoever uses it.
+
+import { randomUUID } from 'node:crypto'
+
+import { monotonic, now } from '../primitives/clock.ts'
+import type { CacheConfig, RedisConfig } from '../config/cache.ts'
+import type { Emit } from '../exchange/event.ts'
+import { openBanStream } from './ban-stream.ts'
+import type { BanStream } from './ban-stream.ts'
+import { FillMemory } from './fill-memory.ts'
+import { bucketStatsOf, statsOf } from './inspect.ts'
+import type { Inspected, TierCounts } from './inspect.ts'
+import { LookupTally } from './lookup-tally.ts'
+import type { Fills, SliceSettings } from './object-slices.ts'
+import { openTiers } from './open-tiers.ts'
+import { Purges } from './purge.ts'
+import type { ByTier } from './purge.ts'
+import { RouteCache } from './route-cache.ts'
+import type { RouteIdentity } from './route-cache.ts'
+import type { Tiers } from './tiers.ts'
+
+export interface CacheUse {
+  /** How long what a soft purge covered may be of use to anyone. */
+  readonly softMs: number
+}
+
+export function openCache(config: CacheConfig, { softMs }: CacheUse, emit: Emit): Cache {
+  const { sliceBytes, fetchSpanBytes, fillMemoryBytes } = config
+  const spanSlices = Math.max(1, Math.floor(fetchSpanBytes / sliceBytes))
+  const { redis } = config
+  // While Redis is away nobody can purge through it either: what is held is served meanwhile.
+  const isInDoubt = (): boolean => fleet !== undefined && !fleet.isCurrent() && !fleet.isCutOff()
+  // A folder that was away may come back with bans of others.
+  const tiers = openTiers(config, emit, { onBack: () => cache.purges.restore(), isInDoubt })
+  const keepMs = redis?.ttlMs ?? 0
+  const cache = new Cache(tiers, { sliceBytes, spanSlices, fillMemoryBytes, softMs, keepMs })
+  const fleet = redis && joinFleet(redis, cache.purges, emit)
+  cache.fleet = fleet
+  return cache
+}
+
+/** Purges of other nodes come in, and ours go out. */
+function joinFleet(config: RedisConfig, purges: Purges, emit: Emit): BanStream {
+  let position: string | undefined
+  return openBanStream({
+    config,
+    nodeId: randomUUID(),
+    onBan: (ban) => purges.declare(ban),
+    // Kept for this life only: a new one reads all that the stream still holds.
+    position: { load: () => position, save: (id) => (position = id) },
+    emit,
+    clocks: { now, monotonic },
+    random: Math.random,
+  })
+}
+
+export interface CacheSettings extends SliceSettings, CacheUse {
+  readonly fillMemoryBytes: number
+  /** How long at least a ban is kept: what is shared may be swept late. */
+  readonly keepMs: number
+}
+
+export class Cache {
+  readonly tiers: Tiers
+  readonly fillMemory: FillMemory
+  readonly purges: Purges
+  /** The other nodes, where there is a Redis to meet them at. */
+  fleet: BanStream | undefined
+  readonly #routes = new Map<string, RouteCache>()
+  readonly #fills: Fills = new Map()
+  readonly #settings: SliceSettings
+
+  constructor(tiers: Tiers, settings: CacheSettings) {
+    this.tiers = tiers
+    this.#settings = settings
+    this.fillMemory = new FillMemory(settings.fillMemoryBytes)
+    this.purges = new Purges({ bans: tiers.bans, tiers: tiers.all, now, ...settings })
+  }
+
+  forRoute(identity: RouteIdentity): RouteCache {
+    const { sliceBytes, spanSlices } = this.#settings
+    const settings = { sliceBytes, spanSlices }
+    const tally = new LookupTally(this.tiers.all)
+    const world = { tiers: this.tiers, fills: this.#fills, memory: this.fillMemory }
+    const route = new RouteCache(identity, { ...world, settings, tally })
+    this.#routes.set(identity.bucket, route)
+    return route
+  }
+
+  /** Of one bucket, or of all. */
+  stats(bucket: string | undefined): ByTier<TierCounts> {
+    const { all } = this.tiers
+    if (bucket === undefined) return statsOf(all)
+    return bucketStatsOf(all, bucket, this.#routes.get(bucket)?.tally)
+  }
+
+  /** Undefined when nothing is kept that a request could be answered with. */
+  async inspect(bucket: string, key: string): Promise<Inspected | undefined> {
+    return this.#routes.get(bucket)?.inspect({ key, versionId: undefined })
+  }
+
+  async close(): Promise<void> {
+    await this.fleet?.close()
+    // A sweep under way ends where its tier does.
+    await Promise.all([this.purges.close(), this.tiers.close()])
+  }
+}
+
+export type { Ban, BanRule } from './ban.ts'
+export type { Inspected, TierCounts } from './inspect.ts'
+export type { ByTier } from './purge.ts'
+export type { Swept } from './tier.ts'
+export { decide, periodsOf } from './decide.ts'
+export type { Verdict } from './decide.ts'
+export type { FetchRange, ObjectSlices } from './object-slices.ts'
+export { SliceBody } from './slice-body.ts'
+export { storeDecision } from './store-decision.ts'
+export type { CachePolicy, StorageTerms } from './store-decision.ts'
+export type { StoredHead } from './stored-head.ts'
+export type { TierName } from './tier.ts'
+export type { Lookup, RouteCache } from './route-cache.ts'

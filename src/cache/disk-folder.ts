@@ -1,0 +1,145 @@
+// A folder of entries that is there and works. Trouble below is thrown: what to make of it is for
+// the tier to say, which may leave the folder and open it again.
+
+import { randomBytes } from 'node:crypto'
+import { mkdirSync, statSync } from 'node:fs'
+import { stat } from 'node:fs/promises'
+import { join } from 'node:path'
+
+import { decodeEntry } from './codec.ts'
+import { Checkpointer } from './disk-checkpoint.ts'
+import { removeDatabase } from './disk-schema.ts'
+import { readFileWhole, removeFiles } from './disk-files.ts'
+import { DiskIndex } from './disk-index.ts'
+import type { IndexedEntry } from './disk-index.ts'
+import { shrinkIndex, sweepEntries, sweepOrphans } from './disk-sweep.ts'
+import type { Place } from './disk-sweep.ts'
+import { FolderGone } from './disk-trouble.ts'
+import { patiently } from './disk-patience.ts'
+import { DiskWriter } from './disk-writer.ts'
+import type { WriterCounts } from './disk-writer.ts'
+import type { Entry } from './tier.ts'
+
+export interface FolderTerms {
+  readonly folder: string
+  readonly maxBytes: number
+  readonly maxPendingBytes: number
+  readonly now: () => number
+  readonly counts: FolderCounts
+}
+
+export interface FolderCounts extends WriterCounts {
+  /** Entries that were found damaged or missing, too. */
+  errors: number
+}
+
+/** Uses closer together than this are one to the order of eviction. */
+const USE_GRAIN_MS = 60_000
+const TIDY_EVERY_MS = 10 * 60_000
+
+export class DiskFolder implements Place {
+  readonly folder: string
+  readonly index: DiskIndex
+  readonly #terms: FolderTerms
+  readonly #writer: DiskWriter
+  readonly #checkpointer: Checkpointer
+  readonly #left = new AbortController()
+  /** Tells this folder from another that came to stand at its path. */
+  readonly #inode: number
+
+  constructor(terms: FolderTerms) {
+    const { folder } = terms
+    mkdirSync(folder, { recursive: true })
+    const path = indexPath(folder)
+    this.#terms = terms
+    this.folder = folder
+    this.index = new DiskIndex(path)
+    this.#inode = statSync(path).ino
+    this.#checkpointer = new Checkpointer(path)
+    const writerId = randomBytes(8).toString('hex')
+    this.#writer = new DiskWriter({ ...terms, writerId }, this.index, this.#checkpointer)
+  }
+
+  get signal(): AbortSignal {
+    return this.#left.signal
+  }
+
+  get(key: string): Entry | undefined | Promise<Entry | undefined> {
+    const now = this.#terms.now()
+    const indexed = this.index.find(key)
+    if (indexed === undefined || indexed.keepUntil < now) return undefined
+    if (now - indexed.usedAt >= USE_GRAIN_MS) this.#writer.use(indexed.id, now)
+    if (indexed.file !== null) return this.#readFile(indexed, indexed.file)
+    return this.#decode(indexed, indexed.bytes) ?? this.#lose(indexed)
+  }
+
+  put(key: string, entry: Entry): Promise<void> {
+    return this.#writer.put(key, entry)
+  }
+
+  remove(key: string): Promise<void> {
+    return this.#writer.remove(key)
+  }
+
+  /** What is to be done every few seconds. */
+  async tend(): Promise<void> {
+    await this.#assertInPlace()
+    await this.#writer.flush()
+    const now = this.#terms.now()
+    if (await patiently(() => this.index.claimRound('tidy', now, TIDY_EVERY_MS))) await this.tidy()
+  }
+
+  /** Frees what is of no more use to anyone. */
+  async tidy(): Promise<void> {
+    const now = this.#terms.now()
+    await sweepEntries(this, ({ keepUntil }) => keepUntil < now)
+    if (!this.signal.aborted) await sweepOrphans(this, now)
+    await shrinkIndex(this)
+  }
+
+  /** With all that was put written down. */
+  async close(): Promise<void> {
+    await this.#writer.flush()
+    await this.leave()
+  }
+
+  /** At once: what is still being written is lost, never half kept. */
+  async leave(): Promise<void> {
+    this.#left.abort()
+    this.index.close()
+    await this.#checkpointer.close()
+  }
+
+  async #assertInPlace(): Promise<void> {
+    const { ino } = await stat(indexPath(this.folder)).catch((cause: unknown) => {
+      throw new FolderGone(`${this.folder} is gone`, { cause })
+    })
+    if (ino !== this.#inode) throw new FolderGone(`${this.folder} is another folder now`)
+  }
+
+  async #readFile(indexed: IndexedEntry, file: string): Promise<Entry | undefined> {
+    const bytes = await readFileWhole(this.folder, file, indexed.length)
+    return this.#decode(indexed, bytes ?? null) ?? this.#lose(indexed)
+  }
+
+  #decode({ length }: IndexedEntry, bytes: Uint8Array | null): Entry | undefined {
+    return bytes?.length === length ? decodeEntry(bytes) : undefined
+  }
+
+  async #lose({ id }: IndexedEntry): Promise<undefined> {
+    if (this.signal.aborted) return
+    const { entries, files } = await patiently(() => this.index.remove([id]))
+    // Without a row it was evicted or replaced while it was read: no fault of anyone's.
+    this.#terms.counts.errors += entries
+    await removeFiles(this.folder, files)
+  }
+}
+
+/** The entries in it are lost; their files are swept. */
+export function removeIndex(folder: string): void {
+  removeDatabase(indexPath(folder))
+}
+
+function indexPath(folder: string): string {
+  return join(folder, 'index.sqlite')
+}

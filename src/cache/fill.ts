@@ -1,0 +1,197 @@
+// A run of slices still arriving: one source, many readers, owned by no client. Each finished slice
+// goes to the tiers; the one in progress and the one before it are held here, so that readers can
+// follow live. No slice is begun before the fastest reader has come to the one before it.
+
+import type { Flow, Sink, StreamBody } from '../exchange/body.ts'
+
+export interface FillReader {
+  /** Absolute position of the next byte it wants. */
+  readonly position: number
+  /** There is more to read, or the fill has ended. */
+  advance(): void
+}
+
+export interface FillOptions {
+  readonly sliceBytes: number
+  /** Of the whole object. */
+  readonly size: number
+  /** The run, inclusive. */
+  readonly firstIndex: number
+  readonly lastIndex: number
+  readonly onSlice: (index: number, bytes: Uint8Array) => void
+  /** Already kept, or on its way elsewhere: there is no need to fetch it again. */
+  readonly isHeld: (index: number) => boolean
+  /** No more comes. Cut off: the source had more to give. */
+  readonly onEnd: (isCutOff: boolean) => void
+  /** It has ended and its last reader has left: it holds nothing any more. May come twice. */
+  readonly onFree: () => void
+}
+
+const NOTHING_YET = new Uint8Array(0)
+
+export class Fill implements Sink {
+  readonly #options: FillOptions
+  readonly #readers = new Set<FillReader>()
+  #flow: Flow | undefined
+  #index: number
+  #current: Buffer
+  #filled = 0
+  #previous: Buffer | undefined
+  /** What came before there was room for it. */
+  #rest: Uint8Array = NOTHING_YET
+  #isEnded = false
+  #isPaused = false
+  #failure: Error | undefined
+
+  constructor(options: FillOptions) {
+    this.#options = options
+    this.#index = options.firstIndex
+    this.#current = Buffer.allocUnsafeSlow(this.#lengthOf(options.firstIndex))
+  }
+
+  get isEnded(): boolean {
+    return this.#isEnded
+  }
+
+  /** Why it broke, if it did. */
+  get failure(): Error | undefined {
+    return this.#failure
+  }
+
+  /** Begins to take the run's bytes. */
+  start(source: StreamBody): void {
+    if (this.#isEnded) {
+      source.discard()
+      return
+    }
+    this.#flow = source.start(this)
+    // Both may have come about while the source was only starting.
+    if (this.#isEnded) this.#flow.stop()
+    else this.#release()
+  }
+
+  /** Whether a reader at this slice is served from here now or soon: not where it may wait long. */
+  covers(index: number): boolean {
+    const firstHere = this.#previous === undefined ? this.#index : this.#index - 1
+    if (index < firstHere) return false
+    // What has ended is still here for as long as somebody reads it.
+    if (this.#isEnded) return index < this.#index || (index === this.#index && this.#isFull())
+    return index <= Math.min(this.#index + 1, this.#options.lastIndex)
+  }
+
+  attach(reader: FillReader): void {
+    this.#readers.add(reader)
+    this.#release()
+  }
+
+  /** Nobody else follows: it goes on only to finish its last slice. */
+  detach(reader: FillReader): void {
+    this.#readers.delete(reader)
+    if (this.#isEnded) this.#freeIfLeft()
+    else if (this.#readers.size === 0 && this.#index < this.#options.lastIndex) this.#end(true)
+    else this.#release()
+  }
+
+  /** What is here from a position on, to the end of its slice; undefined when it left for the tiers. */
+  view(position: number): Uint8Array | undefined {
+    const { sliceBytes } = this.#options
+    const index = Math.floor(position / sliceBytes)
+    const offset = position - index * sliceBytes
+    if (index === this.#index) return this.#current.subarray(offset, Math.max(offset, this.#filled))
+    if (index === this.#index - 1) return this.#previous?.subarray(offset)
+    // Still to come: nothing yet.
+    return index > this.#index && !this.#isEnded ? NOTHING_YET : undefined
+  }
+
+  /** Whether a position lies before what is arriving: its slice was finished. */
+  isPast(position: number): boolean {
+    return Math.floor(position / this.#options.sliceBytes) < this.#index
+  }
+
+  /** A reader has moved: there may be room for more. */
+  readerMoved(): void {
+    this.#release()
+  }
+
+  write(chunk: Uint8Array): boolean {
+    this.#rest = chunk
+    this.#takeIn()
+    return !this.#isPaused
+  }
+
+  end(): void {
+    this.fail(new Error('the source ended before the run of slices'))
+  }
+
+  fail(reason: Error): void {
+    if (this.#isEnded) return
+    this.#failure = reason
+    this.#end(false)
+  }
+
+  #takeIn(): void {
+    while (this.#rest.byteLength > 0 && !this.#isEnded && !this.#mustWait()) {
+      if (this.#isFull()) this.#beginSlice()
+      const part = this.#rest.subarray(0, this.#current.byteLength - this.#filled)
+      this.#current.set(part, this.#filled)
+      this.#filled += part.byteLength
+      this.#rest = this.#rest.subarray(part.byteLength)
+      if (this.#isFull()) this.#completeSlice()
+      this.#tellReaders()
+    }
+    this.#isPaused = !this.#isEnded && this.#mustWait()
+  }
+
+  #isFull(): boolean {
+    return this.#filled === this.#current.byteLength
+  }
+
+  #completeSlice(): void {
+    this.#options.onSlice(this.#index, this.#current)
+    const isLast = this.#index === this.#options.lastIndex
+    if (isLast || this.#options.isHeld(this.#index + 1)) this.#end(!isLast)
+  }
+
+  #beginSlice(): void {
+    this.#previous = this.#current
+    this.#index += 1
+    this.#current = Buffer.allocUnsafeSlow(this.#lengthOf(this.#index))
+    this.#filled = 0
+  }
+
+  #lengthOf(index: number): number {
+    const { sliceBytes, size } = this.#options
+    return Math.min(sliceBytes, size - index * sliceBytes)
+  }
+
+  /** A slice is finished that nobody has come to yet. */
+  #mustWait(): boolean {
+    if (!this.#isFull()) return false
+    const reached = this.#index * this.#options.sliceBytes
+    for (const reader of this.#readers) if (reader.position >= reached) return false
+    return this.#readers.size > 0
+  }
+
+  #release(): void {
+    if (!this.#isPaused || this.#flow === undefined || this.#isEnded || this.#mustWait()) return
+    this.#isPaused = false
+    this.#takeIn()
+    if (!this.#isPaused && !this.#isEnded) this.#flow.resume()
+  }
+
+  #tellReaders(): void {
+    for (const reader of this.#readers) reader.advance()
+  }
+
+  #end(isCutOff: boolean): void {
+    this.#isEnded = true
+    if (isCutOff) this.#flow?.stop()
+    this.#options.onEnd(isCutOff)
+    this.#tellReaders()
+    this.#freeIfLeft()
+  }
+
+  #freeIfLeft(): void {
+    if (this.#readers.size === 0) this.#options.onFree()
+  }
+}

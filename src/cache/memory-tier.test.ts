@@ -1,0 +1,162 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+
+import { assertSameEntry, headEntry, patternBytes, sliceEntry, START } from './entries.contract.ts'
+import { MemoryTier } from './memory-tier.ts'
+import { tierContract } from './tier.contract.ts'
+
+tierContract(
+  'memory',
+  async (world) => {
+    const tier = new MemoryTier(world)
+    return { tier, close: () => tier.close() }
+  },
+  { isBounded: true, isPlainLru: false },
+)
+
+const MIB = 1024 * 1024
+const KIB = 1024
+
+function tierOf(maxBytes: number): MemoryTier {
+  return new MemoryTier({ maxBytes, now: () => START })
+}
+
+/** Half the tier is asked for now and then; many more go by that nobody asks for again. */
+function putScanned(tier: MemoryTier, scanned: number): void {
+  for (let round = 0; round < 4; round += 1) {
+    for (let popular = 0; popular < 50; popular += 1) {
+      const key = `popular ${popular}`
+      if (tier.get(key) === undefined) tier.put(key, sliceEntry(patternBytes(10 * KIB, popular)))
+    }
+  }
+  for (let passing = 0; passing < scanned; passing += 1) {
+    tier.put(`passing ${passing}`, sliceEntry(patternBytes(10 * KIB, passing)))
+  }
+}
+
+test('a scan does not push out what is asked for again and again', () => {
+  const tier = tierOf(MIB)
+  putScanned(tier, 1000)
+  for (let popular = 0; popular < 50; popular += 1) {
+    assert.ok(tier.has(`popular ${popular}`), `${popular} is gone`)
+  }
+})
+
+test('what was popular once does not stay for ever', () => {
+  const tier = tierOf(MIB)
+  putScanned(tier, 0)
+  for (let round = 0; round < 20; round += 1) {
+    for (let later = 0; later < 70; later += 1) {
+      const key = `later ${later}`
+      if (tier.get(key) === undefined) tier.put(key, sliceEntry(patternBytes(10 * KIB, later)))
+    }
+  }
+  for (let later = 0; later < 70; later += 1) assert.ok(tier.has(`later ${later}`), `${later}`)
+})
+
+test('a head outlives the slices that were asked for as often', () => {
+  const tier = tierOf(MIB)
+  for (let seed = 0; seed < 8; seed += 1) {
+    tier.put(`head ${seed}`, headEntry({ objectKey: `${seed}` }))
+    tier.put(`slice ${seed}`, sliceEntry(patternBytes(64 * KIB, seed)))
+    tier.get(`head ${seed}`)
+    tier.get(`slice ${seed}`)
+  }
+  for (let seed = 0; seed < 40; seed += 1) {
+    tier.put(`passing ${seed}`, sliceEntry(patternBytes(64 * KIB, seed)))
+  }
+  const kept = (kind: string) =>
+    Array.from({ length: 8 }, (_, seed) => tier.has(`${kind} ${seed}`)).filter(Boolean).length
+  assert.deepEqual([kept('head'), kept('slice')], [8, 0])
+})
+
+test('bytes that somebody was given stay as they were when their slice is evicted', () => {
+  const tier = tierOf(MIB)
+  tier.put('given', sliceEntry(patternBytes(100_000, 1)))
+  tier.put('not given', sliceEntry(patternBytes(100_000, 2)))
+  const given = tier.get('given')
+  for (let seed = 3; seed < 60; seed += 1) {
+    tier.put(`key ${seed}`, sliceEntry(patternBytes(100_000, seed)))
+  }
+  tier.remove('given')
+  tier.put('another', sliceEntry(patternBytes(100_000, 99)))
+  assertSameEntry(given, sliceEntry(patternBytes(100_000, 1)))
+  assertSameEntry(tier.get('another'), sliceEntry(patternBytes(100_000, 99)))
+})
+
+test('what the giver does with its bytes afterwards changes nothing here', () => {
+  const tier = tierOf(MIB)
+  const bytes = patternBytes(1000, 1)
+  tier.put('key', sliceEntry(bytes))
+  bytes.fill(0)
+  assertSameEntry(tier.get('key'), sliceEntry(patternBytes(1000, 1)))
+})
+
+test('memory that nobody was given is free at once, without a garbage collection', () => {
+  const tier = tierOf(8 * MIB)
+  const source = patternBytes(MIB, 1)
+  const before = process.memoryUsage().arrayBuffers
+  for (let index = 0; index < 200; index += 1) {
+    const length = index % 3 === 0 ? MIB : MIB - index
+    tier.put(`key ${index}`, sliceEntry(source.subarray(0, length)))
+  }
+  const grown = process.memoryUsage().arrayBuffers - before
+  assert.ok(grown < 9 * MIB, `${grown} bytes`)
+})
+
+test('a part of a large buffer takes the room of the part', () => {
+  const tier = tierOf(MIB)
+  const large = patternBytes(MIB, 1)
+  tier.put('key', sliceEntry(large.subarray(100, 200)))
+  const found = tier.get('key')
+  assert.ok(found?.kind === 'slice')
+  assert.equal(found.bytes.buffer.byteLength, 100)
+  assert.ok(tier.stats().bytes < 2 * KIB)
+})
+
+test('looking whether something is there counts as nothing', () => {
+  const tier = tierOf(MIB)
+  tier.put('key', headEntry())
+  assert.deepEqual([tier.has('key'), tier.has('other')], [true, false])
+  const { hits, misses } = tier.stats()
+  assert.deepEqual({ hits, misses }, { hits: 0, misses: 0 })
+})
+
+test('every bucket has its own count', () => {
+  const tier = tierOf(MIB)
+  tier.put('a', sliceEntry(patternBytes(1000, 1), { bucket: 'one' }))
+  tier.put('b', sliceEntry(patternBytes(3000, 1), { bucket: 'two' }))
+  tier.put('c', headEntry({ bucket: 'two' }))
+  tier.get('b')
+  tier.remove('a')
+  const { bytes } = tier.stats()
+  assert.deepEqual(tier.statsFor('one'), { entries: 0, bytes: 0, hits: 0, evictions: 0 })
+  assert.deepEqual(tier.statsFor('two'), { entries: 2, bytes, hits: 1, evictions: 0 })
+  assert.deepEqual(tier.statsFor('none'), { entries: 0, bytes: 0, hits: 0, evictions: 0 })
+})
+
+test('others have their turn while a sweep goes on, and what comes meanwhile stays', async () => {
+  const tier = tierOf(16 * MIB)
+  for (let index = 0; index < 5000; index += 1) tier.put(`key ${index}`, headEntry())
+  let turns = 0
+  const takeTurn = (): void => {
+    turns += 1
+    tier.put(`late ${turns}`, headEntry())
+    if (turns < 3) setImmediate(takeTurn)
+  }
+  setImmediate(takeTurn)
+  const { entries } = await tier.sweep(() => true)
+  assert.equal(turns, 3)
+  assert.equal(entries, 5000)
+  assert.equal(tier.stats().entries, 3)
+})
+
+test('a head counts for all it holds', () => {
+  const { stored } = headEntry()
+  const plain = tierOf(MIB)
+  plain.put('key', headEntry())
+  const laden = tierOf(MIB)
+  const metadata = ['x-amz-meta-a', 'x'.repeat(2000)]
+  laden.put('key', headEntry({ stored: { ...stored, head: { ...stored.head, metadata } } }))
+  assert.ok(laden.stats().bytes - plain.stats().bytes > 1900)
+})

@@ -1,0 +1,202 @@
+// The tier in this process's memory: synchronous, bounded by bytes, everything counted. Who stays is
+// decided in residency.ts.
+//
+// It keeps copies of slices, in buffers of their own. A buffer that nobody was given is freed or
+// used again the moment its slice is evicted; left to the garbage collector, a scan would take two or
+// three times the tier's size. A buffer that somebody was given may still be on its way to a socket,
+// so that one is left to the collector.
+
+import { setImmediate } from 'node:timers/promises'
+
+import { hashText } from '../primitives/hash-text.ts'
+import { memoryBytesOf } from './memory-bytes.ts'
+import { Residency } from './residency.ts'
+import { Resident } from './resident.ts'
+import type { Entry, EntryFacts, SliceEntry, Swept, Tier, TierStats } from './tier.ts'
+
+export interface MemoryTierOptions {
+  readonly maxBytes: number
+  readonly now: () => number
+}
+
+/** Misses belong to no bucket: nothing is known of what is not there. */
+export type BucketTally = Pick<TierStats, 'entries' | 'bytes' | 'hits' | 'evictions'>
+
+interface Tally {
+  entries: number
+  bytes: number
+  hits: number
+  evictions: number
+}
+
+interface Kept {
+  entry: Entry
+  readonly tally: Tally
+  /** Somebody may be holding its bytes. */
+  isGiven: boolean
+}
+
+/** The record of an entry, its slot in the map, and the bookkeeping around them. */
+const RECORD_BYTES = 320
+const WALKED_AT_ONCE = 1000
+const FREE_BYTES = new ArrayBuffer(0)
+
+export class MemoryTier implements Tier {
+  readonly name = 'memory'
+  readonly #now: () => number
+  readonly #residency: Residency<Kept>
+  readonly #residents = new Map<string, Resident<Kept>>()
+  readonly #tallies = new Map<string, Tally>()
+  /** The buffer that was freed last, for the slice that pushed it out. */
+  #spare: ArrayBuffer = FREE_BYTES
+  #hits = 0
+  #misses = 0
+  #evictions = 0
+  #isClosed = false
+
+  constructor({ maxBytes, now }: MemoryTierOptions) {
+    this.#now = now
+    this.#residency = new Residency(maxBytes, (resident) => this.#evict(resident))
+  }
+
+  get(key: string): Entry | undefined {
+    const resident = this.#residents.get(key)
+    if (resident === undefined || this.#isOver(resident)) {
+      this.#misses += 1
+      return undefined
+    }
+    const kept = resident.value
+    kept.isGiven = true
+    kept.tally.hits += 1
+    this.#hits += 1
+    this.#residency.use(resident)
+    return kept.entry
+  }
+
+  /** Whether `get` would find it; not counted as a use. */
+  has(key: string): boolean {
+    const resident = this.#residents.get(key)
+    return resident !== undefined && !this.#isOver(resident)
+  }
+
+  put(key: string, entry: Entry): void {
+    this.remove(key)
+    if (this.#isClosed || entry.keepUntil < this.#now()) return
+    const bytes = RECORD_BYTES + memoryBytesOf(key) + memoryBytesOf(entry)
+    const tally = this.#tallyOf(entry.bucket)
+    const kept = { entry, tally, isGiven: false }
+    const resident = new Resident<Kept>(key, hashText(key), bytes, kept)
+    if (!this.#residency.admit(resident)) return
+    if (entry.kind === 'slice') kept.entry = this.#copyOf(entry)
+    this.#freeSpare()
+    this.#residents.set(key, resident)
+    tally.entries += 1
+    tally.bytes += bytes
+  }
+
+  remove(key: string): void {
+    const resident = this.#residents.get(key)
+    if (resident === undefined) return
+    this.#residency.remove(resident)
+    this.#forget(resident)
+    this.#freeSpare()
+  }
+
+  async sweep(matches: (facts: EntryFacts) => boolean): Promise<Swept> {
+    return this.#walk(matches, (key) => this.remove(key))
+  }
+
+  async count(matches: (facts: EntryFacts) => boolean): Promise<Swept> {
+    return this.#walk(matches, () => undefined)
+  }
+
+  stats(): TierStats {
+    return {
+      entries: this.#residents.size,
+      bytes: this.#residency.bytes,
+      hits: this.#hits,
+      misses: this.#misses,
+      evictions: this.#evictions,
+      errors: 0,
+    }
+  }
+
+  statsFor(bucket: string): BucketTally {
+    return { ...(this.#tallies.get(bucket) ?? NO_TALLY) }
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true
+    for (const key of this.#residents.keys()) this.remove(key)
+  }
+
+  #isOver({ key, value }: Resident<Kept>): boolean {
+    if (this.#now() <= value.entry.keepUntil) return false
+    this.remove(key)
+    return true
+  }
+
+  #copyOf(slice: SliceEntry): SliceEntry {
+    const { byteLength } = slice.bytes
+    const isFitting = this.#spare.byteLength === byteLength && byteLength > 0
+    const bytes = isFitting ? Buffer.from(this.#spare) : Buffer.allocUnsafeSlow(byteLength)
+    if (isFitting) this.#spare = FREE_BYTES
+    bytes.set(slice.bytes)
+    return { ...slice, bytes }
+  }
+
+  #evict(resident: Resident<Kept>): void {
+    this.#evictions += 1
+    resident.value.tally.evictions += 1
+    this.#forget(resident)
+  }
+
+  #forget({ key, bytes, value: { entry, tally, isGiven } }: Resident<Kept>): void {
+    this.#residents.delete(key)
+    tally.entries -= 1
+    tally.bytes -= bytes
+    if (isGiven || entry.kind === 'head') return
+    this.#freeSpare()
+    const { buffer } = entry.bytes
+    if (buffer instanceof ArrayBuffer) this.#spare = buffer
+  }
+
+  /** Its memory goes back at once: nobody can be reading it. */
+  #freeSpare(): void {
+    if (this.#spare.byteLength > 0) this.#spare.transfer(0)
+    this.#spare = FREE_BYTES
+  }
+
+  #tallyOf(bucket: string): Tally {
+    let tally = this.#tallies.get(bucket)
+    if (tally === undefined) {
+      tally = { ...NO_TALLY }
+      this.#tallies.set(bucket, tally)
+    }
+    return tally
+  }
+
+  /** What comes while it walks is not its concern: bans cover what was received before them. */
+  async #walk(
+    matches: (facts: EntryFacts) => boolean,
+    visit: (key: string) => void,
+  ): Promise<Swept> {
+    const now = this.#now()
+    let left = this.#residents.size
+    let entries = 0
+    let sum = 0
+    for (const [key, { bytes, value }] of this.#residents) {
+      if (left === 0) break
+      left -= 1
+      if (value.entry.keepUntil >= now && matches(value.entry)) {
+        entries += 1
+        sum += bytes
+        visit(key)
+      }
+      if (left % WALKED_AT_ONCE === 0) await setImmediate()
+    }
+    return { entries, bytes: sum }
+  }
+}
+
+const NO_TALLY: BucketTally = { entries: 0, bytes: 0, hits: 0, evictions: 0 }

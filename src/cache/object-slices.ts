@@ -1,0 +1,165 @@
+// One version of one object as slices: which are held, which are arriving, and how the holes are
+// filled. A run of contiguous holes is one question to the origin.
+
+import type { StreamBody } from '../exchange/body.ts'
+import { Fill } from './fill.ts'
+import type { FillMemory } from './fill-memory.ts'
+import { sliceKey } from './key.ts'
+import type { SliceKeys } from './key.ts'
+import type { LookupTally } from './lookup-tally.ts'
+import type { EntryFacts } from './tier.ts'
+import type { Found, Tiers } from './tiers.ts'
+
+/** Asks the origin for bytes of this very version, absolute and inclusive. */
+export type FetchRange = (first: number, last: number, signal: AbortSignal) => Promise<StreamBody>
+
+export interface ObjectVersion {
+  readonly keys: SliceKeys
+  readonly size: number
+  readonly facts: EntryFacts
+}
+
+export interface SliceSettings {
+  readonly sliceBytes: number
+  /** The most one question to the origin asks for, in whole slices. */
+  readonly spanSlices: number
+}
+
+/** Fills in progress, by the key of the version they belong to. */
+export type Fills = Map<string, Set<Fill>>
+
+export interface SliceWorld {
+  readonly tiers: Tiers
+  readonly fills: Fills
+  readonly memory: FillMemory
+  readonly settings: SliceSettings
+  readonly tally?: LookupTally
+}
+
+export class ObjectSlices {
+  readonly size: number
+  readonly sliceBytes: number
+  readonly #version: ObjectVersion
+  readonly #world: SliceWorld
+  readonly #fetch: FetchRange
+  readonly #fillsKey: string
+
+  constructor(version: ObjectVersion, world: SliceWorld, fetch: FetchRange) {
+    this.size = version.size
+    this.sliceBytes = world.settings.sliceBytes
+    this.#version = version
+    this.#world = world
+    this.#fetch = fetch
+    this.#fillsKey = sliceKey(version.keys, -1)
+  }
+
+  indexAt(position: number): number {
+    return Math.floor(position / this.sliceBytes)
+  }
+
+  /** A held slice; a promise where a tier must be waited for. */
+  held(index: number): Found | undefined | Promise<Found | undefined> {
+    const { tiers, tally } = this.#world
+    const found = tiers.get(this.#keyOf(index))
+    tally?.noteSoon(found)
+    return found
+  }
+
+  /** Whether it is known to be held, without looking at it; what is purged is held no more. */
+  isHeld(index: number): boolean {
+    const { tiers } = this.#world
+    const isPurged = tiers.bans.covering(this.#version.facts) !== undefined
+    return !isPurged && tiers.isAtHand(this.#keyOf(index))
+  }
+
+  /** A fill that a reader at this slice can follow. */
+  arriving(index: number, except?: Fill): Fill | undefined {
+    for (const fill of this.#world.fills.get(this.#fillsKey) ?? []) {
+      if (fill !== except && fill.covers(index)) return fill
+    }
+    return undefined
+  }
+
+  /** Begins to fetch the run of holes at `index`, or says that there is no room to hold it. */
+  fill(index: number, lastWanted: number): Fill | undefined {
+    const lastIndex = this.#runEnd(index, lastWanted)
+    const leaving = new AbortController()
+    const fill = this.#begin(index, lastIndex, leaving)
+    if (fill === undefined) return undefined
+    const last = Math.min((lastIndex + 1) * this.sliceBytes, this.size) - 1
+    this.#fetch(index * this.sliceBytes, last, leaving.signal).then(
+      (source) => fill.start(source),
+      (error: unknown) => fill.fail(error instanceof Error ? error : new Error(String(error))),
+    )
+    return fill
+  }
+
+  /**
+   * Takes in bytes that are on their way already, from the start of a slice on, where there is room.
+   * They are held for the rest of this turn of the event loop, in which readers may come.
+   */
+  adopt(open: () => StreamBody, first: number, last: number): boolean {
+    const fill = this.#begin(this.indexAt(first), this.indexAt(last))
+    if (fill === undefined) return false
+    const holder = { position: first, advance: () => undefined }
+    fill.attach(holder)
+    fill.start(open())
+    setImmediate(() => fill.detach(holder))
+    return true
+  }
+
+  /** Without the cache: these bytes, or the first span of them, at the reader's own pace. */
+  passThrough(first: number, last: number, signal: AbortSignal): Promise<StreamBody> {
+    const spanEnd = (this.indexAt(first) + this.#world.settings.spanSlices) * this.sliceBytes - 1
+    return this.#fetch(first, Math.min(last, spanEnd), signal)
+  }
+
+  #begin(firstIndex: number, lastIndex: number, leaving?: AbortController): Fill | undefined {
+    const bytes = Math.min(2, lastIndex - firstIndex + 1) * Math.min(this.sliceBytes, this.size)
+    const release = this.#world.memory.reserve(bytes)
+    if (release === undefined) return undefined
+    const fill = new Fill({
+      sliceBytes: this.sliceBytes,
+      size: this.size,
+      firstIndex,
+      lastIndex,
+      isHeld: (index) => this.#isCoveredElsewhere(index, fill),
+      onSlice: (index, slice) => this.#keep(index, slice),
+      onEnd: (isCutOff) => {
+        if (isCutOff) leaving?.abort()
+      },
+      onFree: () => {
+        release()
+        this.#forget(fill)
+      },
+    })
+    const fills = this.#world.fills.get(this.#fillsKey) ?? new Set()
+    this.#world.fills.set(this.#fillsKey, fills.add(fill))
+    return fill
+  }
+
+  #keep(index: number, bytes: Uint8Array): void {
+    this.#world.tiers.put(this.#keyOf(index), { kind: 'slice', ...this.#version.facts, bytes })
+  }
+
+  #forget(fill: Fill): void {
+    const fills = this.#world.fills.get(this.#fillsKey)
+    fills?.delete(fill)
+    if (fills?.size === 0) this.#world.fills.delete(this.#fillsKey)
+  }
+
+  #runEnd(index: number, lastWanted: number): number {
+    const limit = Math.min(lastWanted, index + this.#world.settings.spanSlices - 1)
+    let end = index
+    while (end < limit && !this.#isCoveredElsewhere(end + 1)) end += 1
+    return end
+  }
+
+  #isCoveredElsewhere(index: number, own?: Fill): boolean {
+    return this.isHeld(index) || this.arriving(index, own) !== undefined
+  }
+
+  #keyOf(index: number): string {
+    return sliceKey(this.#version.keys, index)
+  }
+}

@@ -1,0 +1,41 @@
+// The tiers that the configuration names, in its order.
+
+import { now } from '../primitives/clock.ts'
+import type { CacheConfig } from '../config/cache.ts'
+import type { Emit } from '../exchange/event.ts'
+import { openDiskTier } from './disk-tier.ts'
+import { MemoryTier } from './memory-tier.ts'
+import { openRedisTier } from './redis-tier.ts'
+import type { Tier } from './tier.ts'
+import { Tiers } from './tiers.ts'
+
+export interface TiersUse {
+  /** Called when a tier that was lost can be used again. */
+  readonly onBack: () => void
+  /** Purges may have been missed: nothing that is kept is to be believed. */
+  readonly isInDoubt: () => boolean
+}
+
+export function openTiers(config: CacheConfig, emit: Emit, use: TiersUse): Tiers {
+  const tiers = config.layers
+    .map((layer) => openTier(layer, config, emit, use.onBack))
+    .filter((tier) => tier !== undefined)
+  const maxObjectBytes = { memory: config.memory.maxItemBytes }
+  return new Tiers(tiers, { maxObjectBytes, isInDoubt: use.isInDoubt })
+}
+
+function openTier(
+  layer: CacheConfig['layers'][number],
+  { memory, disk, redis }: CacheConfig,
+  emit: Emit,
+  onBack: () => void,
+): Tier | undefined {
+  switch (layer) {
+    case 'memory':
+      return new MemoryTier({ maxBytes: memory.maxBytes, now })
+    case 'disk':
+      return openDiskTier({ folder: disk.folder, maxBytes: disk.maxBytes, now, emit, onBack })
+    case 'redis':
+      return redis && openRedisTier({ config: redis, now, emit, random: Math.random })
+  }
+}

@@ -1,0 +1,240 @@
+// The purges of one thread. A ban counts from the moment it is declared; saved beside the entries on
+// disk it outlives the process; what it covers is swept behind it, twice, because what was on its way
+// when it came may be put down after the first time; then it is of no more use and retires.
+
+import { setImmediate as nextTurn } from 'node:timers/promises'
+
+import { decodeBan } from './ban-record.ts'
+import type { Ban, BanRule } from './ban.ts'
+import { matcherFor } from './bans.ts'
+import type { Bans, Matcher } from './bans.ts'
+import { DiskTier } from './disk-tier.ts'
+import type { EntryFacts, Swept, Tier, TierName } from './tier.ts'
+
+export type ByTier<Value> = Readonly<Partial<Record<TierName, Value>>>
+
+export interface PurgesOptions {
+  readonly bans: Bans
+  readonly tiers: readonly Tier[]
+  readonly now: () => number
+  /** How long what a soft purge covered may be of use to anyone. */
+  readonly softMs: number
+  /** How long at least a ban is kept: what is shared with other nodes may be swept late. */
+  readonly keepMs?: number
+  readonly tendMs?: number
+}
+
+interface Declared {
+  readonly ban: Ban
+  readonly matches: Matcher
+  /** Whoever saved a ban sweeps the disk for it: one of all the threads that share the folder. */
+  isOwn: boolean
+  sweeps: number
+}
+
+const TEND_MS = 10_000
+/** By then what was on its way when the ban came has been put down. */
+const SETTLED_MS = 60_000
+/** A ban older than this has lost its owner. */
+const ORPHANED_MS = 600_000
+
+export class Purges {
+  readonly #options: PurgesOptions
+  readonly #declared = new Map<string, Declared>()
+  readonly #counts = new Set<Promise<unknown>>()
+  readonly #timer: NodeJS.Timeout
+  #tending: Promise<void> | undefined
+  #isClosed = false
+
+  constructor(options: PurgesOptions) {
+    this.#options = options
+    this.restore()
+    this.#timer = setInterval(() => void this.tend(), options.tendMs ?? TEND_MS)
+    this.#timer.unref()
+  }
+
+  /** What was saved, by this process or another: to be called before anything on disk is served. */
+  restore(): void {
+    for (const { json } of this.#disk?.loadBans() ?? []) {
+      const ban = decodeBan(json)
+      if (ban !== undefined) this.#declare(ban)
+    }
+  }
+
+  declare(ban: Ban): void {
+    this.#declare(ban)
+    void this.#tendSoon()
+  }
+
+  /** True when it outlives any crash. */
+  save(ban: Ban): boolean {
+    const declared = this.#declare(ban)
+    declared.isOwn = true
+    declared.sweeps = 0
+    void this.#tendSoon()
+    const disk = this.#disk
+    return disk === undefined || disk.saveBan(ban.id, JSON.stringify(ban), ban.at)
+  }
+
+  /** What a ban of this rule would cover. Nothing is swept meanwhile. */
+  count(rule: BanRule, at: number): Promise<ByTier<Swept>> {
+    const counting = this.#count(rule, at)
+    this.#counts.add(counting)
+    return counting.finally(() => this.#counts.delete(counting))
+  }
+
+  /** Sweeps and retires what it is time for. It comes by itself every so often. */
+  tend(): Promise<void> {
+    if (this.#isClosed) return Promise.resolve()
+    this.#tending ??= this.#tendOnce().finally(() => (this.#tending = undefined))
+    return this.#tending
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#timer)
+    this.#isClosed = true
+    await this.#tending
+  }
+
+  get #disk(): DiskTier | undefined {
+    return this.#options.tiers.find((tier) => tier instanceof DiskTier)
+  }
+
+  #declare(ban: Ban): Declared {
+    const known = this.#declared.get(ban.id)
+    if (known !== undefined) return known
+    const declared = { ban, matches: matcherFor(ban.rule), isOwn: false, sweeps: 0 }
+    this.#declared.set(ban.id, declared)
+    this.#options.bans.declare(ban)
+    return declared
+  }
+
+  async #tendSoon(): Promise<void> {
+    // One that is under way may have looked already.
+    await this.#tending
+    await nextTurn()
+    await this.tend()
+  }
+
+  async #tendOnce(): Promise<void> {
+    await Promise.allSettled(this.#counts)
+    this.restore()
+    this.#retireRepeated()
+    await this.#sweep([...this.#declared.values()].filter((declared) => this.#isDue(declared)))
+    this.#retireSwept()
+  }
+
+  #isDue({ ban, sweeps }: Declared): boolean {
+    // What a soft purge covered is of use for a while; what nobody renewed by then may go.
+    const due = ban.at + (ban.isSoft ? this.#options.softMs : 0) + sweeps * SETTLED_MS
+    return sweeps < 2 && this.#options.now() >= due
+  }
+
+  async #sweep(due: readonly Declared[]): Promise<void> {
+    if (due.length === 0) return
+    const now = this.#options.now()
+    for (const declared of due) declared.isOwn ||= now - declared.ban.at > ORPHANED_MS
+    const own = due.filter(({ isOwn }) => isOwn)
+    await Promise.all(this.#options.tiers.map((tier) => sweepTier(tier, due, own)))
+    // Then it may not have come to its end.
+    if (this.#isClosed) return
+    for (const declared of due) {
+      // Whoever came to own it meanwhile has not swept what is shared.
+      if (declared.isOwn === own.includes(declared)) declared.sweeps += 1
+    }
+  }
+
+  #retireSwept(): void {
+    const saved = this.#saved()
+    for (const { ban, isOwn, sweeps } of this.#declared.values()) {
+      const isKept = this.#options.now() < ban.at + (this.#options.keepMs ?? 0)
+      if (sweeps < 2 || isKept) continue
+      // Others wait for the owner, who sweeps what they share.
+      if (isOwn || !saved.has(ban.id)) this.#retire(ban, isOwn)
+    }
+  }
+
+  #saved(): ReadonlySet<string> {
+    return new Set(this.#disk?.loadBans().map(({ id }) => id))
+  }
+
+  /** A purge that is declared again and again is in force once. */
+  #retireRepeated(): void {
+    const saved = this.#saved()
+    const latest = new Map<string, Ban>()
+    for (const { ban } of this.#declared.values()) {
+      // One that a crash would take away does not stand in for one that outlives it.
+      if (this.#disk !== undefined && !saved.has(ban.id)) continue
+      const name = nameOf(ban)
+      if (ban.at >= (latest.get(name)?.at ?? 0)) latest.set(name, ban)
+    }
+    for (const { ban, isOwn } of this.#declared.values()) {
+      const at = latest.get(nameOf(ban))?.at ?? 0
+      if (ban.at < at) this.#retire(ban, isOwn)
+    }
+  }
+
+  #retire({ id }: Ban, isOwn: boolean): void {
+    if (isOwn) this.#disk?.dropBan(id)
+    this.#declared.delete(id)
+    this.#options.bans.retire(id)
+  }
+
+  async #count(rule: BanRule, at: number): Promise<ByTier<Swept>> {
+    const matches = coverOf([{ ban: { rule, at }, matches: matcherFor(rule) }])
+    const counts = this.#options.tiers.map(async (tier) => {
+      const known = tier instanceof DiskTier ? knownBy(tier, rule) : undefined
+      return [tier.name, (await known) ?? (await tier.count(matches))] as const
+    })
+    return Object.fromEntries(await Promise.all(counts))
+  }
+}
+
+function nameOf({ rule, isSoft }: Ban): string {
+  return `${isSoft} ${JSON.stringify(rule)}`
+}
+
+interface Cover {
+  readonly ban: { readonly rule: BanRule; readonly at: number }
+  readonly matches: Matcher
+}
+
+function coverOf(covers: readonly Cover[]): (facts: EntryFacts) => boolean {
+  return (facts) => covers.some(({ ban, matches }) => facts.receivedAt <= ban.at && matches(facts))
+}
+
+/** What one thread holds is its own to sweep; what all share is swept by one of them. */
+async function sweepTier(tier: Tier, due: readonly Cover[], own: readonly Cover[]): Promise<void> {
+  if (!(tier instanceof DiskTier)) {
+    const covers = tier.name === 'memory' ? due : own
+    if (covers.length > 0) await tier.sweep(coverOf(covers))
+    return
+  }
+  const wide: Cover[] = []
+  for (const cover of own) {
+    const { rule, at } = cover.ban
+    if (rule.kind === 'key') await tier.sweepObject(rule.bucket, rule.key, at)
+    else wide.push(cover)
+  }
+  if (wide.length > 0) await tier.sweep(coverOf(wide))
+}
+
+/** Where the index knows the sum, there is no need to walk. */
+function knownBy(disk: DiskTier, rule: BanRule): Swept | Promise<Swept> | undefined {
+  switch (rule.kind) {
+    case 'all':
+      return sizeOf(disk.stats())
+    case 'bucket':
+      return sizeOf(disk.statsFor(rule.bucket))
+    case 'key':
+      return disk.countObject(rule.bucket, rule.key)
+    case 'prefix':
+    case 'glob':
+    case 'tag':
+      return undefined
+  }
+}
+
+function sizeOf({ entries, bytes }: Swept): Swept {
+  return { entries, bytes }
+}

@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+
+import * as fc from 'fast-check'
+
+import { GhostList } from './ghost-list.ts'
+import { Residency } from './residency.ts'
+import { Resident } from './resident.ts'
+
+const MIB = 1024 * 1024
+
+test('whatever comes, goes and is used, the bytes are those of who is there, and bounded', () => {
+  const step = fc.record({
+    id: fc.integer({ min: 0, max: 30 }),
+    bytes: fc.integer({ min: 1, max: 350_000 }),
+    kind: fc.constantFrom('ask', 'ask', 'ask', 'remove'),
+  })
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
+      const held = new Map<number, Resident<undefined>>()
+      const residency = new Residency<undefined>(MIB, ({ hash }) => held.delete(hash))
+      for (const { id, bytes, kind } of steps) {
+        const resident = held.get(id)
+        if (kind === 'remove') {
+          if (resident !== undefined) residency.remove(resident)
+          held.delete(id)
+        } else if (resident !== undefined) residency.use(resident)
+        else {
+          const added = new Resident('', id, bytes, undefined)
+          if (residency.admit(added)) held.set(id, added)
+        }
+        const sum = [...held.values()].reduce((all, { bytes }) => all + bytes, 0)
+        assert.equal(residency.bytes, sum)
+        assert.ok(sum <= MIB)
+      }
+    }),
+    { seed: 1, numRuns: 300 },
+  )
+})
+
+test('what could never fit pushes nobody out', () => {
+  const evicted: string[] = []
+  const residency = new Residency<undefined>(MIB, ({ key }) => evicted.push(key))
+  assert.equal(residency.admit(new Resident('small', 1, 1000, undefined)), true)
+  assert.equal(residency.admit(new Resident('giant', 2, MIB, undefined)), false)
+  assert.deepEqual(evicted, [])
+})
+
+test('what went is remembered until as much again has gone', () => {
+  const gone = new GhostList(1024, 1000)
+  gone.add(7, 600)
+  gone.add(8, 400)
+  assert.deepEqual([gone.has(7), gone.has(8), gone.has(9)], [true, true, false])
+  gone.add(10, 300)
+  assert.deepEqual([gone.has(7), gone.has(8)], [false, true])
+})

@@ -1,0 +1,93 @@
+// Who may stay in memory: S3-FIFO (Yang et al. 2023), with an eye on sizes. What is new waits in one
+// queue, and only what was asked for meanwhile goes on into the main one, so that a scan passes
+// through. What comes back soon after it left the first goes into the main one at once. Being used
+// is a mere count: nothing moves, and only making room looks at it.
+//
+// The small have it easier than the large: the bytes of one slice hold a thousand heads, and a head
+// that is gone makes its slices useless. `bench/hit-ratio.ts` compares it with other policies.
+
+import { GhostList } from './ghost-list.ts'
+import { Queue } from './resident.ts'
+import type { Resident } from './resident.ts'
+
+/** Nearly three times what the paper has: a fast reader's slices are still there for the slower ones. */
+const SHARE_OF_NEW = 0.27
+const BYTES_PER_GHOST = 4096
+const MOST_USES_OF_SMALL = 7
+const MOST_USES_OF_LARGE = 3
+const USES_TO_STAY_FOR_LARGE = 2
+
+export class Residency<Value> {
+  readonly #maxBytes: number
+  readonly #evict: (resident: Resident<Value>) => void
+  readonly #new = new Queue<Value>()
+  readonly #main = new Queue<Value>()
+  readonly #gone: GhostList
+
+  constructor(maxBytes: number, evict: (resident: Resident<Value>) => void) {
+    this.#gone = new GhostList(maxBytes / BYTES_PER_GHOST, maxBytes)
+    this.#maxBytes = maxBytes - this.#gone.ownBytes
+    this.#evict = evict
+  }
+
+  get bytes(): number {
+    return this.#new.bytes + this.#main.bytes
+  }
+
+  use(resident: Resident<Value>): void {
+    const most = this.#isSmall(resident) ? MOST_USES_OF_SMALL : MOST_USES_OF_LARGE
+    if (resident.uses < most) resident.uses += 1
+  }
+
+  /** False when there can be no room for it. Whoever must go for it is evicted. */
+  admit(resident: Resident<Value>): boolean {
+    if (resident.bytes > this.#maxBytes) return false
+    while (this.bytes + resident.bytes > this.#maxBytes) this.#makeRoom()
+    const queue = this.#gone.has(resident.hash) ? this.#main : this.#new
+    queue.add(resident)
+    return true
+  }
+
+  remove(resident: Resident<Value>): void {
+    resident.queue?.remove(resident)
+  }
+
+  /** Below the average of all. */
+  #isSmall({ bytes }: Resident<Value>): boolean {
+    return bytes * (this.#new.length + this.#main.length) <= this.bytes
+  }
+
+  /** Moves the first of a queue on, back, or out. */
+  #makeRoom(): void {
+    const isNew = this.#new.bytes > SHARE_OF_NEW * this.#maxBytes || this.#main.length === 0
+    const first = (isNew ? this.#new : this.#main).first
+    if (first === undefined) return
+    if (isNew) this.#judgeNew(first)
+    else this.#judgeOld(first)
+  }
+
+  #judgeNew(resident: Resident<Value>): void {
+    const least = this.#isSmall(resident) ? 1 : USES_TO_STAY_FOR_LARGE
+    this.#new.remove(resident)
+    if (resident.uses >= least) {
+      resident.uses = 0
+      this.#main.add(resident)
+      return
+    }
+    this.#gone.add(resident.hash, resident.bytes)
+    this.#evict(resident)
+  }
+
+  /** A use is worth one more stay to the small; all of them together are, to the large. */
+  #judgeOld(resident: Resident<Value>): void {
+    const { uses } = resident
+    const isSmall = this.#isSmall(resident)
+    this.#main.remove(resident)
+    if (uses === 0) {
+      this.#evict(resident)
+      return
+    }
+    resident.uses = isSmall ? uses - 1 : 0
+    this.#main.add(resident)
+  }
+}

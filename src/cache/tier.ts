@@ -1,0 +1,63 @@
+// What every place that keeps heads and slices promises. A tier that fails is a miss and an event,
+// never an error to whoever asks; `tier.contract.ts` holds all of them to it.
+
+import type { StoredHead } from './stored-head.ts'
+
+export type TierName = 'memory' | 'disk' | 'redis'
+
+/** What bans and sweeps know of an entry without reading it. */
+export interface EntryFacts {
+  /** The bucket by its name in the configuration. */
+  readonly bucket: string
+  readonly objectKey: string
+  readonly tags: readonly string[]
+  /** The size of the whole object: a tier may refuse large ones. */
+  readonly objectBytes: number
+  /** When its bytes left the origin for us: a ban declared later covers it. */
+  readonly receivedAt: number
+  /** After this a tier may forget it. */
+  readonly keepUntil: number
+}
+
+export interface HeadEntry extends EntryFacts {
+  readonly kind: 'head'
+  readonly stored: StoredHead
+}
+
+export interface SliceEntry extends EntryFacts {
+  readonly kind: 'slice'
+  readonly bytes: Uint8Array
+}
+
+export type Entry = HeadEntry | SliceEntry
+
+export interface TierStats {
+  readonly entries: number
+  readonly bytes: number
+  readonly hits: number
+  readonly misses: number
+  readonly evictions: number
+  readonly errors: number
+}
+
+export interface Swept {
+  readonly entries: number
+  readonly bytes: number
+}
+
+export interface Tier {
+  readonly name: TierName
+  /** A value, not a promise, where it can be had without waiting. Counts a hit or a miss. */
+  get(key: string): Entry | undefined | Promise<Entry | undefined>
+  /** Whether `get` would find it, where that can be said at once. Counts nothing, and is no use of it. */
+  has?(key: string): boolean
+  /** Never rejects. Resolves when it is kept as safely as this tier keeps things. */
+  put(key: string, entry: Entry): void | Promise<void>
+  remove(key: string): void | Promise<void>
+  /** Frees what matches, in its own time, without standing in anyone's way. */
+  sweep(matches: (facts: EntryFacts) => boolean): Promise<Swept>
+  /** Counts what matches, for a preview. */
+  count(matches: (facts: EntryFacts) => boolean): Promise<Swept>
+  stats(): TierStats
+  close(): Promise<void>
+}

@@ -1,0 +1,195 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+
+import type { Entry, Tier, TierName } from './tier.ts'
+import { Tiers } from './tiers.ts'
+
+const FACTS = {
+  bucket: 'b',
+  objectKey: 'k',
+  tags: [],
+  objectBytes: 5,
+  receivedAt: 1000,
+  keepUntil: Infinity,
+}
+
+function sliceOf(text: string, facts: Partial<typeof FACTS> = {}): Entry {
+  return { kind: 'slice', ...FACTS, ...facts, bytes: Buffer.from(text) }
+}
+
+/** A tier over a map. What is slow waits until the test lets it go on. */
+class FakeTier implements Tier {
+  readonly name: TierName
+  readonly entries = new Map<string, Entry>()
+  readonly #gate: Promise<void> | undefined
+  gets = 0
+
+  constructor(name: TierName, gate?: Promise<void>) {
+    this.name = name
+    this.#gate = gate
+  }
+
+  get(key: string): Entry | undefined | Promise<Entry | undefined> {
+    this.gets += 1
+    return this.#gate === undefined
+      ? this.entries.get(key)
+      : Promise.resolve().then(() => this.entries.get(key))
+  }
+
+  has(key: string): boolean {
+    return this.entries.has(key)
+  }
+
+  put(key: string, entry: Entry): void | Promise<void> {
+    return this.#later(() => void this.entries.set(key, entry))
+  }
+
+  remove(key: string): void | Promise<void> {
+    return this.#later(() => void this.entries.delete(key))
+  }
+
+  sweep = (): Promise<{ entries: number; bytes: number }> =>
+    Promise.resolve({ entries: this.entries.size, bytes: 10 * this.entries.size })
+  count = this.sweep
+  stats = (): ReturnType<Tier['stats']> => ({
+    entries: this.entries.size,
+    bytes: 0,
+    hits: 0,
+    misses: 0,
+    evictions: 0,
+    errors: 0,
+  })
+  close = (): Promise<void> => Promise.resolve()
+
+  #later(work: () => void): void | Promise<void> {
+    if (this.#gate === undefined) return work()
+    return this.#gate.then(work)
+  }
+}
+
+const NO_LIMITS = { maxObjectBytes: {} }
+
+async function textAt(tiers: Tiers, key: string): Promise<string | undefined> {
+  const found = await tiers.get(key)
+  return found?.entry.kind === 'slice' ? Buffer.from(found.entry.bytes).toString() : undefined
+}
+
+describe('tiers', () => {
+  test('are asked in their order, and the first that has it says so', async () => {
+    const disk = new FakeTier('disk', Promise.resolve())
+    const redis = new FakeTier('redis', Promise.resolve())
+    disk.entries.set('k', sliceOf('disk'))
+    redis.entries.set('k', sliceOf('redis'))
+    const found = await new Tiers([disk, redis], NO_LIMITS).get('k')
+    assert.deepEqual([found?.tier, redis.gets], ['disk', 0])
+  })
+
+  test('answer at once what the first has at once', () => {
+    const memory = new FakeTier('memory')
+    memory.entries.set('k', sliceOf('memory'))
+    const found = new Tiers([memory, new FakeTier('disk', Promise.resolve())], NO_LIMITS).get('k')
+    assert.ok(!(found instanceof Promise) && found?.tier === 'memory')
+  })
+
+  test('give what a slower one has to the faster ones', async () => {
+    const memory = new FakeTier('memory')
+    const disk = new FakeTier('disk', Promise.resolve())
+    const redis = new FakeTier('redis', Promise.resolve())
+    redis.entries.set('k', sliceOf('redis'))
+    const tiers = new Tiers([memory, disk, redis], NO_LIMITS)
+    assert.equal((await tiers.get('k'))?.tier, 'redis')
+    await Promise.resolve()
+    assert.deepEqual([memory.has('k'), disk.has('k')], [true, true])
+  })
+
+  test('keep a large object out of one that takes only smaller ones, but not its head', async () => {
+    const memory = new FakeTier('memory')
+    const disk = new FakeTier('disk', Promise.resolve())
+    disk.entries.set('old', sliceOf('x', { objectBytes: 11 }))
+    const tiers = new Tiers([memory, disk], { maxObjectBytes: { memory: 10 } })
+    tiers.put('small', sliceOf('x', { objectBytes: 10 }))
+    tiers.put('large', sliceOf('x', { objectBytes: 11 }))
+    await tiers.get('old')
+    assert.deepEqual([...memory.entries.keys()], ['small'])
+  })
+
+  test('show what is still being written, and no more what is still being removed', async () => {
+    const gate = Promise.withResolvers<void>()
+    for (const faster of [[], [new FakeTier('redis')]]) {
+      const disk = new FakeTier('disk', gate.promise)
+      disk.entries.set('removed', sliceOf('removed'))
+      disk.get = (key) => disk.entries.get(key)
+      const tiers = new Tiers([...faster, disk], NO_LIMITS)
+      tiers.put('written', sliceOf('written'))
+      tiers.remove('removed')
+      assert.deepEqual([tiers.isAtHand('written'), tiers.isAtHand('removed')], [true, false])
+      assert.equal(await textAt(tiers, 'written'), 'written')
+      assert.equal(await textAt(tiers, 'removed'), undefined)
+      tiers.put('removed', sliceOf('again'))
+      assert.equal(await textAt(tiers, 'removed'), 'again')
+    }
+    gate.resolve()
+  })
+
+  test('forget what was written once it is there', async () => {
+    const disk = new FakeTier('disk', Promise.resolve())
+    const tiers = new Tiers([disk], NO_LIMITS)
+    tiers.put('k', sliceOf('k'))
+    await new Promise(setImmediate)
+    disk.entries.clear()
+    assert.equal(await textAt(tiers, 'k'), undefined)
+  })
+
+  test('do not give what was removed while it was read', async () => {
+    const disk = new FakeTier('disk', new Promise(() => undefined))
+    disk.entries.set('k', sliceOf('k'))
+    const tiers = new Tiers([new FakeTier('memory'), disk], NO_LIMITS)
+    const found = tiers.get('k')
+    tiers.remove('k')
+    assert.equal(await found, undefined)
+  })
+
+  test('one that fails is a miss', async () => {
+    const disk = new FakeTier('disk', Promise.resolve())
+    const redis = new FakeTier('redis', Promise.resolve())
+    disk.get = () => Promise.reject(new Error('broken'))
+    disk.put = () => Promise.reject(new Error('broken'))
+    redis.entries.set('k', sliceOf('redis'))
+    const tiers = new Tiers([disk, redis], NO_LIMITS)
+    assert.equal((await tiers.get('k'))?.tier, 'redis')
+    tiers.put('other', sliceOf('x'))
+    await new Promise(setImmediate)
+    assert.equal((await tiers.get('other'))?.tier, 'redis')
+  })
+})
+
+describe('bans over the tiers', () => {
+  test('a hard one makes a miss of what came before it, and has it removed', async () => {
+    const memory = new FakeTier('memory')
+    const tiers = new Tiers([memory], NO_LIMITS)
+    tiers.put('old', sliceOf('old'))
+    tiers.put('young', sliceOf('young', { receivedAt: 3000 }))
+    tiers.bans.declare({ id: '1', rule: { kind: 'all' }, at: 2000, isSoft: false })
+    assert.equal(await textAt(tiers, 'old'), undefined)
+    assert.equal(await textAt(tiers, 'young'), 'young')
+    assert.deepEqual([...memory.entries.keys()], ['young'])
+  })
+
+  test('a soft one says since when it is stale', async () => {
+    const tiers = new Tiers([new FakeTier('memory')], NO_LIMITS)
+    tiers.put('k', sliceOf('k'))
+    tiers.bans.declare({ id: '1', rule: { kind: 'all' }, at: 2000, isSoft: true })
+    assert.equal((await tiers.get('k'))?.staleSince, 2000)
+  })
+})
+
+test('what is swept adds up, and what is counted is what the fullest tier holds', async () => {
+  const memory = new FakeTier('memory')
+  const disk = new FakeTier('disk')
+  memory.entries.set('a', sliceOf('a'))
+  disk.entries.set('a', sliceOf('a')).set('b', sliceOf('b'))
+  const tiers = new Tiers([memory, disk], NO_LIMITS)
+  assert.deepEqual(await tiers.sweep(() => true), { entries: 3, bytes: 30 })
+  assert.deepEqual(await tiers.count(() => true), { entries: 2, bytes: 20 })
+  assert.deepEqual(Object.keys(tiers.stats()), ['memory', 'disk'])
+})

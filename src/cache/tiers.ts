@@ -1,0 +1,158 @@
+// The tiers in their order: asked fast to slow, promoted on the way back, and never believed about
+// anything a ban covers. What is still being written counts as kept.
+
+import { Bans } from './bans.ts'
+import type { Entry, EntryFacts, Swept, Tier, TierName, TierStats } from './tier.ts'
+
+export interface Found {
+  readonly entry: Entry
+  readonly tier: TierName
+  /** A soft purge came after it: it is stale from then on. */
+  readonly staleSince: number | undefined
+}
+
+export interface TierLimits {
+  /** The largest object any of whose slices a tier keeps. */
+  readonly maxObjectBytes: Readonly<Partial<Record<TierName, number>>>
+  /** Purges may have been missed: nothing that is kept is to be believed. */
+  readonly isInDoubt?: () => boolean
+}
+
+export class Tiers {
+  readonly bans = new Bans()
+  /** In their order. */
+  readonly all: readonly Tier[]
+  readonly #tiers: readonly Tier[]
+  readonly #limits: TierLimits
+  /** What the tiers that take their time do not show yet; without an entry, it is being removed. */
+  readonly #pending = new Map<string, Pending>()
+
+  constructor(tiers: readonly Tier[], limits: TierLimits) {
+    this.all = tiers
+    this.#tiers = tiers
+    this.#limits = limits
+  }
+
+  get(key: string): Found | undefined | Promise<Found | undefined> {
+    if (this.#limits.isInDoubt?.() === true) return undefined
+    for (const [depth, tier] of this.#tiers.entries()) {
+      const got = this.#ask(tier, key)
+      if (got instanceof Promise) return this.#await(key, depth, got)
+      const found = this.#judge(key, got, tier, depth)
+      if (found !== undefined) return found
+    }
+    return undefined
+  }
+
+  /** Without reading it and without waiting: true only where it is known for sure. */
+  isAtHand(key: string): boolean {
+    const pending = this.#pending.get(key)
+    if (pending !== undefined) return pending.entry !== undefined
+    return this.#tiers.some((tier) => tier.has?.(key) === true)
+  }
+
+  put(key: string, entry: Entry): void {
+    const takers = this.#tiers.filter((tier) => this.#accepts(tier, entry))
+    const work = takers.map((tier) => tier.put(key, entry))
+    this.#settle(key, { entry }, work)
+  }
+
+  remove(key: string): void {
+    const work = this.#tiers.map((tier) => tier.remove(key))
+    this.#settle(key, { entry: undefined }, work)
+  }
+
+  async sweep(matches: (facts: EntryFacts) => boolean): Promise<Swept> {
+    return sum(await Promise.all(this.#tiers.map((tier) => tier.sweep(matches))))
+  }
+
+  /** What the slowest tier of this process holds, which holds most. */
+  async count(matches: (facts: EntryFacts) => boolean): Promise<Swept> {
+    const counts = await Promise.all(this.#tiers.map((tier) => tier.count(matches)))
+    return counts.reduce((most, next) => (next.entries > most.entries ? next : most), NOTHING)
+  }
+
+  stats(): Readonly<Partial<Record<TierName, TierStats>>> {
+    return Object.fromEntries(this.#tiers.map((tier) => [tier.name, tier.stats()]))
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#tiers.map((tier) => tier.close()))
+  }
+
+  /** From now on it is so, though the slower tiers are still at it; what they cannot keep they drop. */
+  #settle(key: string, pending: Pending, work: readonly (void | Promise<void>)[]): void {
+    const slow = work.filter((part) => part instanceof Promise)
+    if (slow.length === 0) return
+    this.#pending.set(key, pending)
+    const forget = (): void => {
+      if (this.#pending.get(key) === pending) this.#pending.delete(key)
+    }
+    void Promise.allSettled(slow).then(forget)
+  }
+
+  /** Only memory has done at once what it was told. */
+  #ask(tier: Tier, key: string): Entry | undefined | Promise<Entry | undefined> {
+    const pending = tier.name === 'memory' ? undefined : this.#pending.get(key)
+    return pending === undefined ? tier.get(key) : pending.entry
+  }
+
+  async #await(
+    key: string,
+    from: number,
+    first: Promise<Entry | undefined>,
+  ): Promise<Found | undefined> {
+    let late: Entry | undefined | Promise<Entry | undefined> = first
+    for (const [depth, tier] of this.#tiers.entries()) {
+      if (depth < from) continue
+      if (depth > from) late = this.#ask(tier, key)
+      const got = late instanceof Promise ? await late.catch(missing) : late
+      // It may have been put or removed while it was read.
+      const pending = this.#pending.get(key)
+      const found = this.#judge(key, pending === undefined ? got : pending.entry, tier, depth)
+      if (found !== undefined) return found
+    }
+    return undefined
+  }
+
+  #judge(key: string, entry: Entry | undefined, tier: Tier, depth: number): Found | undefined {
+    if (entry === undefined) return undefined
+    const ban = this.bans.covering(entry)
+    if (ban !== undefined && !ban.isSoft) {
+      void tier.remove(key)
+      return undefined
+    }
+    if (depth > 0) this.#promote(key, entry, depth)
+    return { entry, tier: tier.name, staleSince: ban?.at }
+  }
+
+  #promote(key: string, entry: Entry, depth: number): void {
+    for (const tier of this.#tiers.slice(0, depth)) {
+      if (this.#accepts(tier, entry)) void Promise.resolve(tier.put(key, entry)).catch(missing)
+    }
+  }
+
+  /** A head is small whatever its object is. */
+  #accepts({ name }: Tier, entry: Entry): boolean {
+    const max = this.#limits.maxObjectBytes[name]
+    return entry.kind === 'head' || max === undefined || entry.objectBytes <= max
+  }
+}
+
+interface Pending {
+  readonly entry: Entry | undefined
+}
+
+/** A tier that fails is a miss; it says so itself. */
+function missing(): undefined {
+  return undefined
+}
+
+const NOTHING: Swept = { entries: 0, bytes: 0 }
+
+function sum(parts: readonly Swept[]): Swept {
+  return parts.reduce(
+    (all, part) => ({ entries: all.entries + part.entries, bytes: all.bytes + part.bytes }),
+    NOTHING,
+  )
+}

@@ -1,0 +1,41 @@
+// The caches of several threads as one, by a line to each of them.
+
+import { MessageChannel } from 'node:worker_threads'
+import type { MessagePort } from 'node:worker_threads'
+
+import type { CacheDesk, Purged, PurgeOrder } from '../admin/admin.ts'
+import { partAt } from './cache-part.ts'
+import { openDesk } from './fleet-desk.ts'
+import { ThreadLine } from './thread-line.ts'
+
+export class ThreadDesk {
+  readonly desk: CacheDesk
+  #lines: readonly ThreadLine[] = []
+
+  /** Without a cache there is nobody to ask. */
+  constructor({ isCached }: { readonly isCached: boolean }) {
+    this.desk = openDesk(() => (isCached ? this.#open().map(partAt) : []))
+  }
+
+  /** The end for a thread to be: it is spoken to from now on, and hears it when it listens. */
+  connect(): MessagePort {
+    const { port1, port2 } = new MessageChannel()
+    const line = new ThreadLine(port1)
+    // The cast: what `purgeAt` asked.
+    line.listen((_name, [order]) => this.desk.purge(order as PurgeOrder))
+    this.#lines = [...this.#open(), line]
+    return port2
+  }
+
+  #open(): readonly ThreadLine[] {
+    return this.#lines.filter(({ isClosed }) => !isClosed)
+  }
+}
+
+/** Longer than any of the waits in a purge. */
+const PATIENCE_MS = 120_000
+
+/** In all threads, asked for from one of them. */
+export function purgeAt(line: ThreadLine): CacheDesk['purge'] {
+  return (order) => line.ask('purge', [order], PATIENCE_MS) as Promise<Purged>
+}

@@ -1,0 +1,268 @@
+// The only place where cache and origin meet: carries out what the cache decides. Serves what is
+// held, asks for what is not, lets those who want the same wait for one question, and falls back
+// on what is stale where the origin fails.
+
+import type { IncomingHttpHeaders } from 'node:http'
+
+import { now } from '../primitives/clock.ts'
+import { decide, periodsOf } from '../cache/cache.ts'
+import type { CachePolicy, Lookup, ObjectSlices, RouteCache, StoredHead } from '../cache/cache.ts'
+import type { Verdict } from '../cache/cache.ts'
+import { Refusal } from '../exchange/refusal.ts'
+import { parseRequestDirectives } from '../http/cache-control.ts'
+import type { CacheOutcome, ForwardReason } from '../http/cache-status.ts'
+import { selects } from '../http/vary.ts'
+import type { Trail } from '../origin/origin.ts'
+import { firstQuestion, renewingQuestion } from './first-question.ts'
+import { NotedInstants } from './noted-instants.ts'
+import { obtain, obtainFrom } from './obtain.ts'
+import type { Ask, Obtained } from './obtain.ts'
+import type { ObjectIntake, Taken } from './object-intake.ts'
+import { Opening } from './opening.ts'
+import type { Plan } from './plan.ts'
+import { Renewals, within } from './renewals.ts'
+import { serveStored } from './serve-stored.ts'
+
+export interface CachedContext {
+  readonly headers: IncomingHttpHeaders
+  readonly signal: AbortSignal
+  readonly trail: Trail
+  readonly noteCache: (outcome: CacheOutcome) => void
+}
+
+export interface CachedOriginOptions {
+  readonly cache: RouteCache
+  readonly policy: CachePolicy
+  readonly intake: ObjectIntake
+  /** Asks the origin on nobody's behalf in particular. */
+  readonly askFor: (signal: AbortSignal | undefined, trail: Trail) => Ask
+  /** For work behind an answer that has been given. */
+  readonly createTrail: () => Trail
+}
+
+/** What turned out not to be storable is not waited for by others for so long. */
+const UNSHARED_MS = 30_000
+
+type Stale = Extract<Verdict, { kind: 'revalidate' }>
+
+interface Stored {
+  readonly stored: StoredHead
+  readonly lookup: Lookup
+}
+
+/** How the origin came to be asked. */
+interface Asking {
+  readonly why: ForwardReason
+  /** It was asked on behalf of another request. */
+  readonly isCollapsed: boolean
+}
+
+export class CachedOrigin {
+  readonly #options: CachedOriginOptions
+  readonly #openings = new Map<string, Opening<Taken>>()
+  readonly #renewals = new Renewals<Taken>()
+  readonly #unshared = new NotedInstants()
+
+  constructor(options: CachedOriginOptions) {
+    this.#options = options
+  }
+
+  async obtain(plan: Plan, context: CachedContext): Promise<Obtained> {
+    if (plan.key === '') throw new Refusal('not_found')
+    // A numbered part is S3's own cut of the object; only S3 knows where.
+    if (plan.partNumber !== undefined) return this.#around(plan, context, 'bypass')
+    const { cache, policy } = this.#options
+    const { headers } = context
+    const looked = cache.lookup(plan, headers)
+    const lookup = looked instanceof Promise ? await looked : looked
+    const request = parseRequestDirectives(headers['cache-control'], headers.pragma)
+    const verdict = decide({ ...lookup, request, policy }, now())
+    const asksOrigin = verdict.kind === 'fetch' || verdict.kind === 'revalidate'
+    // RFC 9111 §5.2.1.5: nothing of what comes may be kept, and nobody else may wait for it.
+    if (asksOrigin && request.noStore) return this.#around(plan, context, verdict.why)
+    return this.#carryOut(verdict, lookup, plan, context)
+  }
+
+  #carryOut(
+    verdict: Verdict,
+    lookup: Lookup,
+    plan: Plan,
+    context: CachedContext,
+  ): Obtained | Promise<Obtained> {
+    if (verdict.kind === 'refuse') {
+      throw new Refusal('origin_timeout', { cause: 'only-if-cached, and it is not' })
+    }
+    const { stored } = lookup
+    if (verdict.kind === 'fetch' || stored === undefined) {
+      return this.#open(plan, context, verdict.kind === 'fetch' ? verdict.why : 'uri-miss')
+    }
+    const held = { stored, lookup }
+    if (verdict.kind === 'revalidate') return this.#revalidate(verdict, held, plan, context)
+    if (verdict.kind === 'refresh') this.#renewBehind(stored, plan, context)
+    return this.#serve(stored, plan, context, hit(held))
+  }
+
+  #serve(
+    stored: StoredHead,
+    plan: Plan,
+    context: CachedContext,
+    outcome: CacheOutcome,
+  ): Obtained | Promise<Obtained> {
+    // An absence is thrown: it was a hit all the same.
+    context.noteCache(outcome)
+    const open = (): ObjectSlices => this.#slicesOf(stored, plan, context)
+    const { obtained, isHeld } = serveStored(stored, plan, { isJustReceived: false }, open)
+    const tell = (held: boolean): Obtained => {
+      if (!held && outcome.kind === 'hit') context.noteCache(lackingBytes(outcome))
+      return obtained
+    }
+    const held = isHeld()
+    return held instanceof Promise ? held.then(tell) : tell(held)
+  }
+
+  #slicesOf(
+    stored: StoredHead,
+    plan: Plan,
+    { trail }: CachedContext,
+    askedAt?: number,
+  ): ObjectSlices {
+    const { cache, intake } = this.#options
+    return cache.slicesOf(plan, stored, intake.fetcherOf(plan, stored, trail), askedAt)
+  }
+
+  /** Past the cache, for this request alone. */
+  #around(plan: Plan, context: CachedContext, reason: ForwardReason): Promise<Obtained> {
+    context.noteCache(forwarded(reason))
+    return obtain(plan, this.#options.askFor(context.signal, context.trail))
+  }
+
+  async #open(plan: Plan, context: CachedContext, why: ForwardReason): Promise<Obtained> {
+    const name = this.#options.cache.nameOf(plan)
+    if (this.#unshared.isWithin(name, UNSHARED_MS, now())) return this.#around(plan, context, why)
+    const running = this.#openings.get(name)
+    const isCollapsed = running !== undefined && !running.isAbandoned
+    const opening = isCollapsed ? running : this.#startOpening(name, plan, context)
+    const taken = await opening.join(context.signal)
+    return this.#useTaken(taken, plan, context, { why, isCollapsed })
+  }
+
+  #startOpening(name: string, plan: Plan, { headers, trail }: CachedContext): Opening<Taken> {
+    const { intake, cache, askFor } = this.#options
+    const question = firstQuestion(plan, cache.settings)
+    const opening = new Opening((signal) =>
+      intake.take({ question, plan, headers }, askFor(signal, trail)),
+    )
+    this.#openings.set(name, opening)
+    const close = (): void => {
+      if (this.#openings.get(name) === opening) this.#openings.delete(name)
+    }
+    opening.answer.then(close, close)
+    return opening
+  }
+
+  #useTaken(
+    taken: Taken,
+    plan: Plan,
+    context: CachedContext,
+    asking: Asking,
+  ): Obtained | Promise<Obtained> {
+    if (taken.kind === 'unstored') return this.#useUnstored(taken, plan, context, asking)
+    const { stored, isKept, isFreshened, askedAt } = taken
+    const { why, isCollapsed } = asking
+    if (isCollapsed && !this.#isForAll(taken, plan, context)) {
+      return this.#around(plan, context, why)
+    }
+    const ttlS = (stored.freshUntil - now()) / 1000
+    const status = isFreshened ? { status: 304 } : {}
+    context.noteCache({ ...forwarded(why), isStored: isKept, isCollapsed, ttlS, ...status })
+    const open = (): ObjectSlices => this.#slicesOf(stored, plan, context, askedAt)
+    return serveStored(stored, plan, { isJustReceived: true }, open).obtained
+  }
+
+  /** What may not be kept is the answer to one request, and to no other that waited for it. */
+  #useUnstored(
+    taken: Extract<Taken, { kind: 'unstored' }>,
+    plan: Plan,
+    context: CachedContext,
+    { why, isCollapsed }: Asking,
+  ): Promise<Obtained> {
+    const { cache, askFor } = this.#options
+    if (taken.isLasting) this.#unshared.note(cache.nameOf(plan), now())
+    const found = isCollapsed ? undefined : taken.claim()
+    if (found === undefined) return this.#around(plan, context, why)
+    context.noteCache(forwarded(why))
+    return obtainFrom(found, plan, askFor(context.signal, context.trail))
+  }
+
+  /** Not what another's request selected (RFC 9111 §4.1), nor what was purged on the way. */
+  #isForAll(
+    { stored, askedAt }: Extract<Taken, { kind: 'stored' }>,
+    plan: Plan,
+    { headers }: CachedContext,
+  ): boolean {
+    if (!selects(stored.selecting, headers)) return false
+    return !this.#options.cache.isPurged(plan, stored, askedAt)
+  }
+
+  async #revalidate(
+    verdict: Stale,
+    held: Stored,
+    plan: Plan,
+    context: CachedContext,
+  ): Promise<Obtained> {
+    const { stored } = held
+    const name = this.#options.cache.nameOf(plan)
+    const mayBeStale = (): boolean => now() < verdict.staleIfErrorUntil
+    const serveStale = (): Obtained | Promise<Obtained> =>
+      this.#serve(stored, plan, context, instead(held))
+    if (mayBeStale() && this.#renewals.hasJustFailed(name)) return serveStale()
+    const isCollapsed = this.#renewals.isRunning(name)
+    const renewal = this.#renew(stored, plan, context)
+    let taken: Taken | undefined
+    try {
+      taken = await within(mayBeStale() ? verdict.staleIfSlowMs : 0, renewal)
+    } catch (error) {
+      if (error instanceof Refusal || !mayBeStale()) throw error
+    }
+    if (taken === undefined) return serveStale()
+    return this.#useTaken(taken, plan, context, { why: verdict.why, isCollapsed })
+  }
+
+  #renewBehind(stored: StoredHead, plan: Plan, context: CachedContext): void {
+    if (this.#renewals.hasJustFailed(this.#options.cache.nameOf(plan))) return
+    const trail = this.#options.createTrail()
+    // How it ends is kept, in the cache or among the failures; the stale answer has been given.
+    this.#renew(stored, plan, { ...context, trail }).catch(() => undefined)
+  }
+
+  #renew(stored: StoredHead, plan: Plan, { headers, trail }: CachedContext): Promise<Taken> {
+    const { cache, intake, askFor } = this.#options
+    return this.#renewals.renew(cache.nameOf(plan), () => {
+      const question = renewingQuestion(stored, plan, cache.settings)
+      return intake.take({ question, plan, headers, held: stored }, askFor(undefined, trail))
+    })
+  }
+}
+
+function hit({ stored, lookup }: Stored): Extract<CacheOutcome, { kind: 'hit' }> {
+  const ttlS = ttlOf(stored, lookup)
+  return { kind: 'hit', isStale: ttlS <= 0, ttlS, detail: lookup.tier ?? 'memory' }
+}
+
+/** Asked for anew, in vain or for too long: what is stale is sent instead. */
+function instead({ stored, lookup }: Stored): CacheOutcome {
+  return { ...forwarded('stale'), isStale: true, ttlS: ttlOf(stored, lookup) }
+}
+
+function ttlOf(stored: StoredHead, { softPurgedAt }: Lookup): number {
+  return (periodsOf(stored, softPurgedAt).freshUntil - now()) / 1000
+}
+
+/** The head was there, the bytes are not. */
+function lackingBytes({ isStale, ttlS }: Extract<CacheOutcome, { kind: 'hit' }>): CacheOutcome {
+  return { ...forwarded('partial'), isStored: true, isStale, ttlS }
+}
+
+function forwarded(reason: ForwardReason): Extract<CacheOutcome, { kind: 'forward' }> {
+  return { kind: 'forward', reason, isStored: false, isCollapsed: false }
+}

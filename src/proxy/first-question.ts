@@ -1,0 +1,48 @@
+// What the origin is asked first about an object of which nothing, or only a stale head, is held:
+// whole slices around what is wanted, so that what comes can be kept.
+
+import type { StoredHead } from '../cache/cache.ts'
+import type { RangeSpec } from '../http/range.ts'
+import type { ObjectQuestion } from '../origin/origin.ts'
+import type { Plan } from './plan.ts'
+
+export interface SliceGrid {
+  readonly sliceBytes: number
+  readonly spanSlices: number
+}
+
+export function firstQuestion(plan: Plan, grid: SliceGrid): ObjectQuestion {
+  const { key, versionId } = plan
+  const range = isHeadFirst(plan) ? undefined : alignedRange(plan.ranges?.[0], grid)
+  return range === undefined
+    ? { method: 'HEAD', key, versionId }
+    : { method: 'GET', key, versionId, range }
+}
+
+/** The same, for an answer only if it has changed (RFC 9111 §4.3.1). */
+export function renewingQuestion(stored: StoredHead, plan: Plan, grid: SliceGrid): ObjectQuestion {
+  const question = firstQuestion(plan, grid)
+  if (stored.outcome === 'absent') return question
+  const { etag, lastModified } = stored.head
+  if (etag !== undefined) return { ...question, ifNoneMatch: etag }
+  return lastModified === undefined ? question : { ...question, ifModifiedSince: lastModified }
+}
+
+/** The head alone may be the whole answer, or is needed to know which bytes are meant. */
+function isHeadFirst({ method, isRevalidation, ranges }: Plan): boolean {
+  if (method === 'HEAD' || isRevalidation) return true
+  return ranges !== undefined && (ranges.length > 1 || ranges[0]?.kind === 'suffix')
+}
+
+function alignedRange(
+  spec: RangeSpec | undefined,
+  { sliceBytes, spanSlices }: SliceGrid,
+): RangeSpec {
+  const wantedFirst = spec === undefined || spec.kind === 'suffix' ? 0 : spec.first
+  const firstSlice = Math.floor(wantedFirst / sliceBytes)
+  const wantedSlices =
+    spec?.kind === 'bounded' ? Math.floor(spec.last / sliceBytes) - firstSlice + 1 : spanSlices
+  const slices = Math.min(wantedSlices, spanSlices)
+  const first = firstSlice * sliceBytes
+  return { kind: 'bounded', first, last: first + slices * sliceBytes - 1 }
+}

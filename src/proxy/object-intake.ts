@@ -1,0 +1,262 @@
+// Takes in what the origin answers: keeps it where it may be kept, and hands it on where not.
+
+import type { IncomingHttpHeaders } from 'node:http'
+
+import { now } from '../primitives/clock.ts'
+import { storeDecision } from '../cache/cache.ts'
+import type { CachePolicy, FetchRange, RouteCache, StoredHead } from '../cache/cache.ts'
+import { parseRequestDirectives } from '../http/cache-control.ts'
+import { NO_CACHING } from '../exchange/object-head.ts'
+import type { ObjectHead } from '../exchange/object-head.ts'
+import { Refusal } from '../exchange/refusal.ts'
+import { createTrail } from '../origin/origin.ts'
+import type { Delivered, ObjectQuestion, OriginAnswer, Trail } from '../origin/origin.ts'
+import { freshen, isConfirmed, mergeHeads } from './freshen.ts'
+import { ObjectChanged } from './object-changed.ts'
+import { requireObject } from './obtain.ts'
+import type { Ask, Found } from './obtain.ts'
+import type { Plan } from './plan.ts'
+
+/**
+ * What came of a question. Whoever wants the bytes on their way follows or claims them in the very
+ * turn of the event loop in which they are handed over; after it they are let go.
+ */
+export type Taken =
+  | {
+      readonly kind: 'stored'
+      readonly stored: StoredHead
+      /** A 304 renewed it: its bytes are those already held. */
+      readonly isFreshened: boolean
+      /** For the next request too. */
+      readonly isKept: boolean
+      readonly askedAt: number
+    }
+  | {
+      readonly kind: 'unstored'
+      /** The next answer is not going to be storable either. */
+      readonly isLasting: boolean
+      /** The answer, for the one who asks first. */
+      claim(): Found | undefined
+    }
+
+export interface IntakeOptions {
+  readonly cache: RouteCache
+  readonly policy: CachePolicy
+  /** Tags of an object, by which it can be purged. */
+  readonly tagsOf: (head: ObjectHead, key: string) => readonly string[]
+  readonly random: () => number
+  readonly askFor: (signal: AbortSignal | undefined, trail: Trail) => Ask
+}
+
+export interface Intake {
+  readonly question: ObjectQuestion
+  readonly plan: Plan
+  /** Of the request that it is asked for. */
+  readonly headers: IncomingHttpHeaders
+  /** The stale head that the question is about. */
+  readonly held?: StoredHead
+}
+
+interface Reception extends Intake {
+  readonly requestedAt: number
+  readonly receivedAt: number
+  readonly isHead: boolean
+}
+
+export class ObjectIntake {
+  readonly #options: IntakeOptions
+
+  constructor(options: IntakeOptions) {
+    this.#options = options
+  }
+
+  async take(intake: Intake, ask: Ask): Promise<Taken> {
+    const { plan, held } = intake
+    const requestedAt = now()
+    const { answer, isHead } = await answerTo(intake, ask)
+    const reception = { ...intake, requestedAt, receivedAt: now(), isHead }
+    if (answer.kind === 'not-modified' && held !== undefined) {
+      return this.#takeFreshened(held, answer.head, reception)
+    }
+    if (answer.kind === 'not-found') {
+      return this.#takeAbsence(answer.caching ?? NO_CACHING, reception)
+    }
+    // What may not be read any more is not read from here either.
+    if (answer.kind === 'forbidden') this.#options.cache.forget(plan)
+    return this.#takeObject(requireObject(answer), reception)
+  }
+
+  /** For the holes of a stored object: bytes of that version, or none. */
+  fetcherOf(plan: Plan, { head }: StoredHead, trail: Trail): FetchRange {
+    const { key, versionId } = plan
+    const ifMatch = isStrong(head.etag) ? head.etag : undefined
+    return async (first, last, signal) => {
+      const range = { kind: 'bounded', first, last } as const
+      const ask = this.#options.askFor(signal, trail)
+      const answer = await ask({ method: 'GET', key, versionId, range, ifMatch })
+      if (answer.kind === 'object' && isSameVersion(answer.head, head)) {
+        return answer.body(first, last)
+      }
+      if (answer.kind === 'object') answer.discard()
+      this.#options.cache.forget(plan)
+      throw new ObjectChanged()
+    }
+  }
+
+  #takeFreshened(held: StoredHead, news: ObjectHead, reception: Reception): Taken {
+    const { cache } = this.#options
+    const { plan, requestedAt: askedAt } = reception
+    const decision = this.#decide(200, mergeHeads(held.head, news), reception)
+    if (decision.kind === 'no') {
+      // It may be served this once, to those who asked, and not kept any longer.
+      cache.forget(plan)
+      const stored = { ...held, head: mergeHeads(held.head, news) }
+      return { kind: 'stored', stored, isFreshened: true, isKept: false, askedAt }
+    }
+    const stored = freshen(held, news, decision.terms)
+    cache.keep(plan, stored, askedAt)
+    return { kind: 'stored', stored, isFreshened: true, isKept: true, askedAt }
+  }
+
+  #takeAbsence(caching: ObjectHead['caching'], reception: Reception): Taken {
+    const { cache } = this.#options
+    const { plan, requestedAt: askedAt } = reception
+    const head = { ...NO_HEAD, caching }
+    const decision = this.#decide(404, head, reception)
+    cache.forget(plan)
+    if (decision.kind === 'no') throw new Refusal('not_found')
+    const stored: StoredHead = { ...decision.terms, outcome: 'absent', head, tags: [] }
+    cache.keep(plan, stored, askedAt)
+    return { kind: 'stored', stored, isFreshened: false, isKept: true, askedAt }
+  }
+
+  #takeObject(delivered: Delivered, reception: Reception): Taken {
+    const { cache, tagsOf } = this.#options
+    const { plan, isHead, requestedAt: askedAt } = reception
+    const decision = this.#decide(200, delivered.head, reception)
+    if (decision.kind === 'no') {
+      const isOfRequest = OF_THE_REQUEST.has(decision.reason)
+      if (!isOfRequest) cache.forget(plan)
+      return unstored(delivered, isHead, !isOfRequest)
+    }
+    const head = isHead || isWhole(delivered) ? delivered.head : withoutChecksums(delivered.head)
+    if (!mayBeCut(delivered, isHead)) return unstored(delivered, isHead, true)
+    const stored: StoredHead = {
+      ...decision.terms,
+      outcome: 'object',
+      head,
+      tags: tagsOf(head, plan.key),
+    }
+    cache.keep(plan, stored, askedAt)
+    if (!isHead && head.size !== 0) return this.#takeBytes(delivered, stored, reception)
+    delivered.discard()
+    return { kind: 'stored', stored, isFreshened: false, isKept: true, askedAt }
+  }
+
+  #takeBytes(
+    delivered: Delivered,
+    stored: StoredHead,
+    { plan, requestedAt: askedAt }: Reception,
+  ): Taken {
+    const { cache } = this.#options
+    const { sliceBytes } = cache.settings
+    const fetch = this.fetcherOf(plan, stored, createTrail())
+    const slices = cache.slicesOf(plan, stored, fetch, askedAt)
+    const first = Math.ceil(delivered.first / sliceBytes) * sliceBytes
+    const last = delivered.last ?? slices.size - 1
+    const isAdopted = slices.adopt(() => delivered.body(first, last), first, last)
+    // There may be room for the next.
+    if (!isAdopted) return unstored(delivered, false, false)
+    return { kind: 'stored', stored, isFreshened: false, isKept: true, askedAt }
+  }
+
+  #decide(
+    status: number,
+    head: ObjectHead,
+    { requestedAt, receivedAt, headers }: Reception,
+  ): ReturnType<typeof storeDecision> {
+    const { policy, random } = this.#options
+    const { caching, etag, lastModified, size } = head
+    const hasValidator = etag !== undefined || lastModified !== undefined
+    const facts = { status, ...caching, hasValidator, size, requestedAt, receivedAt }
+    const directives = parseRequestDirectives(headers['cache-control'], headers.pragma)
+    const isAuthorized = headers.authorization !== undefined
+    return storeDecision(facts, policy, { headers, directives, isAuthorized }, random())
+  }
+}
+
+/** Reasons that say nothing about the object, nor about the next request for it. */
+const OF_THE_REQUEST: ReadonlySet<string> = new Set(['request-no-store', 'authorization'])
+
+async function answerTo(
+  { question, held }: Intake,
+  ask: Ask,
+): Promise<{ answer: OriginAnswer; isHead: boolean }> {
+  const { method, key, versionId } = question
+  const answer = await ask(question)
+  // No range of an empty object can be had, and only the size says what another's should have been.
+  if (answer.kind === 'unsatisfiable') {
+    return { answer: await ask({ method: 'HEAD', key, versionId }), isHead: true }
+  }
+  const isOther = answer.kind === 'not-modified' && !isConfirmed(held?.head, answer.head)
+  const { ifNoneMatch: _, ifModifiedSince: __, ...plain } = question
+  return { answer: isOther ? await ask(plain) : answer, isHead: method === 'HEAD' }
+}
+
+function isWhole({ head, first, last }: Delivered): boolean {
+  return first === 0 && head.size !== undefined && last === head.size - 1
+}
+
+/** Whether later bytes can be told to be of the same version, or none are ever needed. */
+function mayBeCut(delivered: Delivered, isHead: boolean): boolean {
+  const { size, etag, lastModified } = delivered.head
+  if (size === undefined) return false
+  return etag !== undefined || lastModified !== undefined || isHead || isWhole(delivered)
+}
+
+function isSameVersion(answered: ObjectHead, seen: ObjectHead): boolean {
+  if (answered.etag !== seen.etag || answered.size !== seen.size) return false
+  if (isStrong(seen.etag)) return true
+  return seen.lastModified !== undefined && answered.lastModified === seen.lastModified
+}
+
+function isStrong(etag: string | undefined): boolean {
+  return etag !== undefined && !etag.startsWith('W/')
+}
+
+/** Those that come with a part may be of the part. */
+function withoutChecksums(head: ObjectHead): ObjectHead {
+  return head.checksums.length === 0 ? head : { ...head, checksums: [] }
+}
+
+function unstored(delivered: Delivered, isHead: boolean, isLasting: boolean): Taken {
+  let left = foundOf(delivered, isHead)
+  const claim = (): Found | undefined => {
+    const claimed = left
+    left = undefined
+    return claimed
+  }
+  setImmediate(() => claim()?.delivered?.discard())
+  return { kind: 'unstored', isLasting, claim }
+}
+
+function foundOf(delivered: Delivered, isHead: boolean): Found | undefined {
+  const { head, first, last } = delivered
+  if (!isHead && head.size !== undefined) return { head, first, last, delivered }
+  delivered.discard()
+  // A body of untold length is no use: its length takes another question.
+  return isHead ? { head, first, last, delivered: undefined } : undefined
+}
+
+const NO_HEAD: ObjectHead = {
+  size: 0,
+  etag: undefined,
+  lastModified: undefined,
+  contentType: undefined,
+  fields: [],
+  metadata: [],
+  checksums: [],
+  versionId: undefined,
+  redirectLocation: undefined,
+  caching: NO_CACHING,
+}

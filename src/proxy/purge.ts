@@ -1,0 +1,49 @@
+// The method PURGE: an operator's word about an object, by the address its clients know it by.
+
+import type { IncomingHttpHeaders } from 'node:http'
+
+import type { Exchange } from '../exchange/exchange.ts'
+import { Refusal } from '../exchange/refusal.ts'
+import type { Reply } from '../exchange/reply.ts'
+import { planFor } from './plan.ts'
+import { receive } from './receive.ts'
+import type { RawRequest } from './receive.ts'
+import type { Snapshot } from './snapshot.ts'
+
+export interface Purging {
+  /** Throws the refusal of whoever may not. */
+  authorize(headers: IncomingHttpHeaders): void
+  purge(object: PurgedObject): Promise<Reply>
+}
+
+export interface PurgedObject {
+  readonly bucket: string
+  readonly key: string
+  readonly isSoft: boolean
+}
+
+export async function answerPurge(
+  raw: RawRequest,
+  exchange: Exchange,
+  snapshot: Snapshot,
+  purging: Purging,
+): Promise<Reply> {
+  purging.authorize(raw.headers)
+  // Its path means what the path of a GET means.
+  const request = receive({ ...pick(raw), method: 'GET' }, snapshot.limits)
+  exchange.note('receive', request)
+  const match = snapshot.routes.match(request.host, request.path)
+  if (match === undefined) throw new Refusal('no_route')
+  const { value: route, rest } = match
+  const { key } = planFor(route, rest, request)
+  exchange.note('route', { bucket: route.bucket, key })
+  if (key === '') throw new Refusal('not_found')
+  const isSoft = raw.headers['x-soft-purge'] === '1'
+  return purging.purge({ bucket: route.bucket, key, isSoft })
+}
+
+/** The fields of Node's request are not its own. */
+function pick(raw: RawRequest): RawRequest {
+  const { url, rawHeaders, headers, httpVersionMajor, httpVersionMinor } = raw
+  return { url, rawHeaders, headers, httpVersionMajor, httpVersionMinor }
+}

@@ -1,0 +1,99 @@
+// An answer out of what is stored: the same choice of status and bytes as for one fresh from the
+// origin, with a body read from slices.
+
+import { currentAgeMs } from '../http/freshness.ts'
+import { now } from '../primitives/clock.ts'
+import { bytesBody, noBody } from '../exchange/body.ts'
+import type { Body, StreamBody } from '../exchange/body.ts'
+import { Refusal } from '../exchange/refusal.ts'
+import { SliceBody } from '../cache/cache.ts'
+import type { ObjectSlices, StoredHead } from '../cache/cache.ts'
+import type { ByteRange } from '../http/range.ts'
+import { multipartBody } from './multipart-body.ts'
+import type { Obtained } from './obtain.ts'
+import type { Plan } from './plan.ts'
+import { select } from './select.ts'
+import type { Selected } from './select.ts'
+
+export interface Served {
+  readonly obtained: Obtained
+  /** Looks for the first bytes: true when they are held, or none are needed. */
+  isHeld(): boolean | Promise<boolean>
+}
+
+/** What was received for this very request comes from the origin, and has no age to tell of. */
+export interface Origination {
+  readonly isJustReceived: boolean
+}
+
+export function serveStored(
+  stored: StoredHead,
+  plan: Plan,
+  { isJustReceived }: Origination,
+  open: () => ObjectSlices,
+): Served {
+  if (stored.outcome === 'absent') throw new Refusal('not_found')
+  const { head, dateAt } = stored
+  const size = head.size ?? 0
+  const selected = select(plan, head, { first: 0, last: size - 1 })
+  const ageMs = currentAgeMs(stored.initialAgeMs, stored.receivedAt, now())
+  const isOrigins = isJustReceived && ageMs < 1000
+  const common = { head, selected, aged: { dateAt, ageMs: isOrigins ? undefined : ageMs } }
+  if (plan.method === 'HEAD' || size === 0) return atOnce({ ...common, body: emptyBody(selected) })
+  switch (selected.kind) {
+    case 'whole':
+      return ranged(common, { first: 0, last: size - 1 }, open())
+    case 'part':
+      return ranged(common, selected.range, open())
+    case 'parts':
+      return several(common, selected.ranges, size, open())
+    case 'not-modified':
+    case 'precondition-failed':
+    case 'unsatisfiable':
+    case 'redirect':
+      return atOnce({ ...common, body: noBody })
+  }
+}
+
+type Common = Omit<Obtained, 'body'>
+
+function atOnce(obtained: Obtained): Served {
+  return { obtained, isHeld: () => true }
+}
+
+const NOTHING = new Uint8Array(0)
+
+function emptyBody({ kind }: Selected): Body {
+  return kind === 'whole' ? bytesBody(NOTHING) : noBody
+}
+
+/** What lies in one slice that is at hand needs no stream: it is one write. */
+function ranged(common: Common, range: ByteRange, slices: ObjectSlices): Served {
+  const index = slices.indexAt(range.first)
+  if (slices.indexAt(range.last) === index) {
+    const held = slices.held(index)
+    if (held !== undefined && !(held instanceof Promise) && held.entry.kind === 'slice') {
+      const offset = index * slices.sliceBytes
+      const bytes = held.entry.bytes.subarray(range.first - offset, range.last + 1 - offset)
+      return atOnce({ ...common, body: bytesBody(bytes) })
+    }
+  }
+  const body = new SliceBody(slices, range)
+  return { obtained: { ...common, body }, isHeld: () => body.prepare() }
+}
+
+function several(
+  common: Common,
+  ranges: readonly ByteRange[],
+  size: number,
+  slices: ObjectSlices,
+): Served {
+  const [firstRange = { first: 0, last: 0 }] = ranges
+  const first = new SliceBody(slices, firstRange)
+  const open = (range: ByteRange): Promise<StreamBody> =>
+    Promise.resolve(new SliceBody(slices, range))
+  const { contentType } = common.head
+  const body = multipartBody({ ranges, size, contentType, first, open })
+  const obtained = { ...common, body, multipartType: body.contentType }
+  return { obtained, isHeld: () => first.prepare() }
+}

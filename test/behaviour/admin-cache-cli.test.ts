@@ -1,0 +1,124 @@
+// The operator's calls from a terminal.
+
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+
+import { openCachedFront, TOKEN } from '../support/cached-front.ts'
+import type { CachedFront } from '../support/cached-front.ts'
+import { runSluice } from '../support/sluice.ts'
+
+let front: CachedFront
+
+before(async () => (front = await openCachedFront()))
+after(() => front[Symbol.asyncDispose]())
+
+type Ran = Awaited<ReturnType<typeof runSluice>>
+
+function run(...args: readonly string[]): Promise<Ran> {
+  return runSluice([...args, '--admin', front.opsUrl, '--token', TOKEN])
+}
+
+test('sluice purge purges, and prints the answer', async () => {
+  front.put('a/1', 'body')
+  await front.look('a/1')
+  const { code, stdout, stderr } = await run('purge', '--bucket', 'files', '--key', 'a/1')
+  assert.deepEqual([code, stderr], [0, ''])
+  const { status, rule, entries } = JSON.parse(stdout)
+  assert.deepEqual([status, rule, entries], ['ok', { bucket: 'files', key: 'a/1' }, 2])
+  assert.match(stdout, /^\{\n {2}"status": "ok",\n/)
+  assert.equal(await front.look('a/1'), 'MISS')
+})
+
+const RULES: readonly [args: readonly string[], rule: object][] = [
+  [['--prefix', 'a/'], { prefix: 'a/' }],
+  [['--bucket', 'files', '--pattern', 'a/*'], { bucket: 'files', pattern: 'a/*' }],
+  [['--tag', 'red'], { tag: 'red' }],
+  [['--bucket', 'files', '--all'], { bucket: 'files', all: true }],
+  [['--all'], { all: true }],
+]
+
+for (const [args, rule] of RULES) {
+  test(`sluice purge ${args.join(' ')} --dry-run counts, and purges nothing`, async () => {
+    front.put('a/2', 'body')
+    await front.look('a/2')
+    const { code, stdout } = await run('purge', ...args, '--dry-run')
+    assert.equal(code, 0)
+    const answer = JSON.parse(stdout)
+    assert.deepEqual([answer.rule, answer.dry_run], [rule, true])
+    assert.equal(await front.look('a/2'), 'HIT')
+  })
+}
+
+test('sluice purge --soft leaves objects stale', async () => {
+  front.put('s', 'body')
+  await front.look('s')
+  assert.equal((await run('purge', '--bucket', 'files', '--key', 's', '--soft')).code, 0)
+  assert.equal(await front.look('s'), 'STALE')
+})
+
+test('sluice stats prints what the cache holds, in all or of one bucket', async () => {
+  for (const args of [['stats'], ['stats', 'files']]) {
+    const { code, stdout, stderr } = await run(...args)
+    assert.deepEqual([code, stderr], [0, ''])
+    assert.equal(typeof JSON.parse(stdout).memory.entries, 'number')
+  }
+})
+
+test('what the server refuses ends with 1 and its own words', async () => {
+  const refused: readonly [args: readonly string[], words: RegExp][] = [
+    [['purge', '--bucket', 'files'], /The rule is empty: say .* \(400 invalid_request\)/],
+    [['purge', '--key', 'a'], /The field key needs the field bucket\./],
+    [['purge', '--tag', 'a', '--all'], /The fields tag and all are two rules\./],
+    [['stats', 'flies'], /The bucket is not known\. \(404 not_found\)/],
+  ]
+  for (const [args, words] of refused) {
+    const { code, stdout, stderr } = await run(...args)
+    assert.deepEqual([code, stdout], [1, ''])
+    assert.match(stderr, words)
+  }
+})
+
+test('the token may come from the environment, and a wrong or missing one is told', async () => {
+  const stats = ['stats', '--admin', front.opsUrl]
+  const ask = (token: string): Promise<Ran> =>
+    runSluice(stats, { env: { SLUICE_ADMIN_TOKEN: token } })
+  assert.equal((await ask(TOKEN)).code, 0)
+  const wrong = await ask('not-the-right-one')
+  assert.equal(wrong.code, 1)
+  assert.match(wrong.stderr, /The token is not valid\. \(401 token_invalid\)/)
+  const none = await ask('')
+  assert.equal(none.code, 1)
+  assert.match(none.stderr, /give --token, or set SLUICE_ADMIN_TOKEN/)
+})
+
+test('a Sluice that is not there is told', async () => {
+  const { code, stderr } = await runSluice([
+    'stats',
+    '--admin',
+    'http://127.0.0.1:1',
+    '--token',
+    TOKEN,
+  ])
+  assert.equal(code, 1)
+  assert.match(stderr, /^sluice: http:\/\/127\.0\.0\.1:1: .*ECONNREFUSED/)
+})
+
+const MISTAKEN: readonly [args: readonly string[], words: string][] = [
+  [['serve', '--key', 'a'], '--key belongs to the command purge'],
+  [['stats', '--all'], '--all belongs to the command purge'],
+  [['check', '--token', 'a'], '--admin and --token belong to the commands purge and stats'],
+  [['stats', 'a', 'b'], 'unexpected argument: b'],
+  [['purge', 'files'], 'unexpected argument: files'],
+  [
+    ['stats', '--admin', 'localhost'],
+    '--admin: wanted a URL such as http://127.0.0.1:9090, found localhost',
+  ],
+]
+
+for (const [args, words] of MISTAKEN) {
+  test(`sluice ${args.join(' ')} is mistaken`, async () => {
+    const { code, stderr } = await runSluice(args)
+    assert.equal(code, 1)
+    assert.equal(stderr.split('\n', 1)[0], `sluice: ${words}`)
+  })
+}
