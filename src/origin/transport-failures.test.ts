@@ -2,93 +2,12 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import net from 'node:net'
 import { describe, test } from 'node:test'
-import type { TestContext } from 'node:test'
 
 import type { StreamBody } from '../exchange/body.ts'
 import { OriginFailure } from './failure.ts'
 import { Transport } from './transport.ts'
-import type { Answer, OutgoingRequest, TransportOptions } from './transport.ts'
-
-const LONG_MS = 20_000
-
-interface World {
-  readonly transport: Transport
-  /** Those open, as the server sees them. */
-  readonly connections: ReadonlySet<net.Socket>
-  /** The heads of the requests that arrived. */
-  readonly requests: readonly string[]
-  accepted(): number
-  get(signal?: AbortSignal, request?: Partial<OutgoingRequest>): Promise<Answer>
-}
-
-type Serve = (socket: net.Socket, head: string) => void
-
-/** A transport to a server that answers each request with whatever bytes the test writes. */
-async function open(
-  t: TestContext,
-  serve: Serve,
-  options: Partial<TransportOptions> = {},
-): Promise<World> {
-  const connections = new Set<net.Socket>()
-  const requests: string[] = []
-  let accepted = 0
-  const server = net.createServer((socket) => {
-    accepted += 1
-    connections.add(socket)
-    socket.on('close', () => connections.delete(socket))
-    socket.on('error', () => undefined)
-    onHeads(socket, (head) => {
-      requests.push(head)
-      serve(socket, head)
-    })
-  })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const transport = new Transport(originOf(server), {
-    connectTimeoutMs: LONG_MS,
-    stallTimeoutMs: LONG_MS,
-    keptConnections: 2,
-    ...options,
-  })
-  t.after(async () => {
-    await transport.close()
-    for (const socket of connections) socket.destroy()
-    server.close()
-  })
-  const defaults: OutgoingRequest = {
-    method: 'GET',
-    path: '/k',
-    headers: ['host', 'h'],
-    timeoutMs: LONG_MS,
-  }
-  return {
-    transport,
-    connections,
-    requests,
-    accepted: () => accepted,
-    get: (signal, request) => transport.send({ ...defaults, ...request }, signal),
-  }
-}
-
-function originOf(server: net.Server): string {
-  const address = server.address()
-  assert.ok(address !== null && typeof address === 'object')
-  return `http://127.0.0.1:${address.port}`
-}
-
-function onHeads(socket: net.Socket, onHead: (head: string) => void): void {
-  let text = ''
-  socket.setEncoding('latin1').on('data', (part: string) => {
-    text += part
-    for (let end = text.indexOf('\r\n\r\n'); end >= 0; end = text.indexOf('\r\n\r\n')) {
-      onHead(text.slice(0, end))
-      text = text.slice(end + 4)
-    }
-  })
-}
-
-const head = (length: number, more = ''): string =>
-  `HTTP/1.1 200 OK\r\ncontent-length: ${length}\r\n${more}\r\n`
+import { head, LONG_MS, openTransport, originOf } from './transport-world.contract.ts'
+import type { Serve } from './transport-world.contract.ts'
 
 interface Reading {
   readonly text: () => string
@@ -152,13 +71,13 @@ const broken: readonly (readonly [says: string, serve: Serve, kind: RegExp])[] =
 describe('a body breaks', () => {
   for (const [says, serve, kind] of broken) {
     test(says, async (t) => {
-      const { get } = await open(t, serve, { stallTimeoutMs: 300 })
+      const { get } = await openTransport(t, serve, { stallTimeoutMs: 300 })
       const { body } = await get()
       assert.match(await read(body).end, kind)
     })
 
     test(`${says}, which a late reader is told as well`, async (t) => {
-      const { get, connections } = await open(t, serve, { stallTimeoutMs: 300 })
+      const { get, connections } = await openTransport(t, serve, { stallTimeoutMs: 300 })
       const { body } = await get()
       await until(() => connections.size === 0)
       assert.match(await read(body).end, kind)
@@ -183,7 +102,7 @@ const unanswered: readonly (readonly [says: string, serve: Serve, kind: RegExp])
 describe('there is no answer from a server that', () => {
   for (const [says, serve, kind] of unanswered) {
     test(says, async (t) => {
-      const { get, connections } = await open(t, serve)
+      const { get, connections } = await openTransport(t, serve)
       assert.match(await failureOf(get(undefined, { timeoutMs: 250 })), kind)
       await until(() => connections.size === 0)
     })
@@ -210,7 +129,7 @@ describe('there is no answer from a server that', () => {
 
 describe('a caller who leaves', () => {
   test('before anything is sent causes no request', async (t) => {
-    const { get, requests } = await open(t, (socket) => socket.write(`${head(2)}ok`))
+    const { get, requests } = await openTransport(t, (socket) => socket.write(`${head(2)}ok`))
     assert.equal(await failureOf(get(AbortSignal.abort())), 'cancelled')
     const caller = new AbortController()
     const left = get(caller.signal)
@@ -223,14 +142,14 @@ describe('a caller who leaves', () => {
 
   test('while the answer is waited for closes the connection', async (t) => {
     const caller = new AbortController()
-    const { get, connections } = await open(t, () => caller.abort())
+    const { get, connections } = await openTransport(t, () => caller.abort())
     assert.equal(await failureOf(get(caller.signal)), 'cancelled')
     await until(() => connections.size === 0)
   })
 
   test('when the head is there is the body’s business', async (t) => {
     const caller = new AbortController()
-    const { get } = await open(t, (socket) => {
+    const { get } = await openTransport(t, (socket) => {
       socket.write(head(6))
       setTimeout(() => socket.write('hel'), 5)
       setTimeout(() => socket.write('lo!'), 10)
@@ -246,7 +165,7 @@ describe('a caller who leaves', () => {
 describe('connections', () => {
   test('beyond those kept are opened as needed and closed after use', async (t) => {
     const waiting: net.Socket[] = []
-    const world = await open(t, (socket) => waiting.push(socket), { keptConnections: 2 })
+    const world = await openTransport(t, (socket) => waiting.push(socket), { keptConnections: 2 })
     const answers = Array.from({ length: 5 }, () => world.get())
     await until(() => waiting.length === 5)
     assert.equal(world.connections.size, 5)
@@ -258,7 +177,9 @@ describe('connections', () => {
   })
 
   test('kept ones serve one request after the other', async (t) => {
-    const world = await open(t, (socket) => socket.write(`${head(2)}ok`), { keptConnections: 1 })
+    const world = await openTransport(t, (socket) => socket.write(`${head(2)}ok`), {
+      keptConnections: 1,
+    })
     for (let count = 0; count < 20; count += 1) {
       const { body } = await world.get()
       assert.equal(await read(body).end, 'whole')
@@ -268,7 +189,7 @@ describe('connections', () => {
 
   test('of requests that failed or were left are free again', async (t) => {
     let isAnswering = false
-    const world = await open(
+    const world = await openTransport(
       t,
       (socket) => {
         if (isAnswering) socket.write(`${head(2)}ok`)

@@ -1,93 +1,10 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
-import net from 'node:net'
+import type net from 'node:net'
 import { describe, test } from 'node:test'
-import type { TestContext } from 'node:test'
 
 import type { Flow, Sink, StreamBody } from '../exchange/body.ts'
-import { readText, Transport } from './transport.ts'
-import type { Answer, OutgoingRequest, TransportOptions } from './transport.ts'
-
-const LONG_MS = 20_000
-
-interface World {
-  readonly transport: Transport
-  /** Those open, as the server sees them. */
-  readonly connections: ReadonlySet<net.Socket>
-  /** The heads of the requests that arrived. */
-  readonly requests: readonly string[]
-  accepted(): number
-  get(signal?: AbortSignal, request?: Partial<OutgoingRequest>): Promise<Answer>
-}
-
-type Serve = (socket: net.Socket, head: string) => void
-
-/** A transport to a server that answers each request with whatever bytes the test writes. */
-async function open(
-  t: TestContext,
-  serve: Serve,
-  options: Partial<TransportOptions> = {},
-): Promise<World> {
-  const connections = new Set<net.Socket>()
-  const requests: string[] = []
-  let accepted = 0
-  const server = net.createServer((socket) => {
-    accepted += 1
-    connections.add(socket)
-    socket.on('close', () => connections.delete(socket))
-    socket.on('error', () => undefined)
-    onHeads(socket, (head) => {
-      requests.push(head)
-      serve(socket, head)
-    })
-  })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const transport = new Transport(originOf(server), {
-    connectTimeoutMs: LONG_MS,
-    stallTimeoutMs: LONG_MS,
-    keptConnections: 2,
-    ...options,
-  })
-  t.after(async () => {
-    await transport.close()
-    for (const socket of connections) socket.destroy()
-    server.close()
-  })
-  const defaults: OutgoingRequest = {
-    method: 'GET',
-    path: '/k',
-    headers: ['host', 'h'],
-    timeoutMs: LONG_MS,
-  }
-  return {
-    transport,
-    connections,
-    requests,
-    accepted: () => accepted,
-    get: (signal, request) => transport.send({ ...defaults, ...request }, signal),
-  }
-}
-
-function originOf(server: net.Server): string {
-  const address = server.address()
-  assert.ok(address !== null && typeof address === 'object')
-  return `http://127.0.0.1:${address.port}`
-}
-
-function onHeads(socket: net.Socket, onHead: (head: string) => void): void {
-  let text = ''
-  socket.setEncoding('latin1').on('data', (part: string) => {
-    text += part
-    for (let end = text.indexOf('\r\n\r\n'); end >= 0; end = text.indexOf('\r\n\r\n')) {
-      onHead(text.slice(0, end))
-      text = text.slice(end + 4)
-    }
-  })
-}
-
-const head = (length: number, more = ''): string =>
-  `HTTP/1.1 200 OK\r\ncontent-length: ${length}\r\n${more}\r\n`
+import { readText } from './transport.ts'
+import { head, LONG_MS, openTransport } from './transport-world.contract.ts'
 
 const chunked = (...pieces: string[]): string =>
   pieces.map((piece) => `${piece.length.toString(16)}\r\n${piece}\r\n`).join('')
@@ -131,7 +48,7 @@ async function until(holds: () => boolean): Promise<void> {
 
 describe('an answer', () => {
   test('is its status, its headers and its body', async (t) => {
-    const { get, requests } = await open(t, (socket) => {
+    const { get, requests } = await openTransport(t, (socket) => {
       socket.write(`${head(5, 'etag: "x"\r\nvia: a\r\nvia: b\r\n')}hello`)
     })
     const answer = await get()
@@ -146,7 +63,7 @@ describe('an answer', () => {
   })
 
   test('keeps bytes beyond ASCII in its headers as they are, one character a byte', async (t) => {
-    const { get } = await open(t, (socket) => {
+    const { get } = await openTransport(t, (socket) => {
       socket.write(Buffer.from(head(0, 'x-amz-meta-name: caf\u00c3\u00a9 \u00ff\r\n'), 'latin1'))
     })
     const { headers, body } = await get()
@@ -155,7 +72,7 @@ describe('an answer', () => {
   })
 
   test('begins after any interim ones', async (t) => {
-    const { get } = await open(t, (socket) => {
+    const { get } = await openTransport(t, (socket) => {
       socket.write('HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\n')
       socket.write(`${head(2)}ok`)
     })
@@ -166,7 +83,7 @@ describe('an answer', () => {
   })
 
   test('to a HEAD has no body, and its connection serves again', async (t) => {
-    const world = await open(t, (socket) => socket.write(head(1_000_000)), {
+    const world = await openTransport(t, (socket) => socket.write(head(1_000_000)), {
       keptConnections: 1,
     })
     for (let count = 0; count < 2; count += 1) {
@@ -178,7 +95,7 @@ describe('an answer', () => {
   })
 
   test('in chunks has no length beforehand, and loses nothing', async (t) => {
-    const { get } = await open(t, (socket) => {
+    const { get } = await openTransport(t, (socket) => {
       socket.write('HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n')
       socket.write(`${chunked('one ', 'two ', 'three')}0\r\n\r\n`)
     })
@@ -192,7 +109,7 @@ describe('an answer', () => {
 
 describe('a body', () => {
   test('waits for a reader who comes late', async (t) => {
-    const { get } = await open(t, (socket) => socket.end(`${head(5)}hello`))
+    const { get } = await openTransport(t, (socket) => socket.end(`${head(5)}hello`))
     const { body } = await get()
     await new Promise((resolve) => setTimeout(resolve, 20))
     const { ended, text } = read(body)
@@ -202,7 +119,7 @@ describe('a body', () => {
 
   test('keeps its order when it came before a reader who takes little at a time', async (t) => {
     const pieces = Array.from({ length: 40 }, (_, index) => `piece ${index};`)
-    const { get } = await open(t, (socket) => {
+    const { get } = await openTransport(t, (socket) => {
       socket.write('HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n')
       socket.write(chunked(...pieces.slice(0, 20)))
       setTimeout(() => socket.write(`${chunked(...pieces.slice(20))}0\r\n\r\n`), 20)
@@ -222,7 +139,7 @@ describe('a body', () => {
   test('is held at its source while the reader is full', async (t) => {
     const bytes = 32 * 1024 * 1024
     let source: net.Socket | undefined
-    const { get } = await open(t, (socket) => {
+    const { get } = await openTransport(t, (socket) => {
       source = socket
       socket.write(head(bytes))
       socket.write(Buffer.alloc(bytes))
@@ -242,7 +159,7 @@ describe('a body', () => {
   test('nobody reads yet is held at its source too', async (t) => {
     const bytes = 32 * 1024 * 1024
     let source: net.Socket | undefined
-    const { get } = await open(t, (socket) => {
+    const { get } = await openTransport(t, (socket) => {
       source = socket
       socket.write(head(bytes))
       socket.write(Buffer.alloc(bytes))
@@ -255,7 +172,7 @@ describe('a body', () => {
 
   test('is not thought stalled while its reader is slow', async (t) => {
     const bytes = 32 * 1024 * 1024
-    const { get } = await open(
+    const { get } = await openTransport(
       t,
       (socket) => {
         socket.write(head(bytes))
@@ -272,7 +189,7 @@ describe('a body', () => {
   })
 
   test('can be stopped from within a write, and brings nothing more', async (t) => {
-    const { get, connections } = await open(t, (socket) => {
+    const { get, connections } = await openTransport(t, (socket) => {
       socket.write(head(1_000_000))
       socket.write('x'.repeat(1000))
       setTimeout(() => socket.write('y'.repeat(1000)), 10)
@@ -295,7 +212,7 @@ describe('a body', () => {
   })
 
   test('that is short is read away when nobody wants it, and its connection kept', async (t) => {
-    const world = await open(t, (socket) => socket.write(`${head(5)}hello`))
+    const world = await openTransport(t, (socket) => socket.write(`${head(5)}hello`))
     for (let count = 0; count < 3; count += 1) {
       const { body } = await world.get()
       body.discard()
@@ -305,7 +222,7 @@ describe('a body', () => {
   })
 
   test('that is long is cut off with its connection when nobody wants it', async (t) => {
-    const { get, connections } = await open(t, (socket) => {
+    const { get, connections } = await openTransport(t, (socket) => {
       socket.write(head(1_000_000))
       socket.write('x'.repeat(1000))
     })
@@ -319,17 +236,17 @@ describe('a text', () => {
   const limits = { limitBytes: 1000, timeoutMs: LONG_MS }
 
   test('is read whole when it is short', async (t) => {
-    const { get } = await open(t, (socket) => socket.write(`${head(8)}<Error/>`))
+    const { get } = await openTransport(t, (socket) => socket.write(`${head(8)}<Error/>`))
     assert.equal(await readText((await get()).body, limits), '<Error/>')
   })
 
   test('is as much as came when it breaks', async (t) => {
-    const { get } = await open(t, (socket) => socket.end(`${head(80)}<Error/>`))
+    const { get } = await openTransport(t, (socket) => socket.end(`${head(80)}<Error/>`))
     assert.equal(await readText((await get()).body, limits), '<Error/>')
   })
 
   test('is no longer than its limit, and the rest is not read', async (t) => {
-    const { get, connections } = await open(t, (socket) => {
+    const { get, connections } = await openTransport(t, (socket) => {
       socket.write(head(10_000_000))
       socket.write('x'.repeat(100_000))
     })
@@ -339,7 +256,9 @@ describe('a text', () => {
   })
 
   test('is waited for no longer than its time', async (t) => {
-    const { get, connections } = await open(t, (socket) => socket.write(`${head(80)}<Error/>`))
+    const { get, connections } = await openTransport(t, (socket) =>
+      socket.write(`${head(80)}<Error/>`),
+    )
     const text = await readText((await get()).body, { limitBytes: 1000, timeoutMs: 50 })
     assert.equal(text, '<Error/>')
     await until(() => connections.size === 0)

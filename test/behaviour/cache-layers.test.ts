@@ -120,11 +120,15 @@ describe('the cut', () => {
   })
 
   test('above fill_memory bytes pass by at the client’s pace, and are not kept', async () => {
-    const cache = { slice_size: '512KiB', fill_memory: '1MiB', fetch_span: '2MiB' }
+    const memory = { max_item_size_mb: 100 }
+    const cache = { slice_size: '512KiB', fill_memory: '1MiB', memory }
     const disk = { enabled: false }
     await using cached = await openCached({ cache: { ...cache, disk } })
     const size = 6 * MIB
-    for (const key of ['first', 'second']) cached.put('b', key, { seed: key, size })
+    // More than sockets take in: its fill is under way for as long as its reader sleeps.
+    const large = 64 * MIB
+    cached.put('b', 'first', { seed: 'first', size: large })
+    cached.put('b', 'second', { seed: 'second', size })
     const url = `${cached.sluice().url}/b/`
     const pause = Promise.withResolvers<void>()
     const begun = Promise.withResolvers<void>()
@@ -138,11 +142,8 @@ describe('the cut', () => {
     const second = await cached.ask('/b/second')
     assert.equal(sha256(second.body), sha256(generateBytes('second', 0, size)))
     assert.doesNotMatch(String(second.headers['cache-status']), /stored/)
-    for (const bytes of cached.asked('second').map(bytesAsked)) {
-      assert.ok(bytes === undefined || bytes <= 2 * MIB || bytes === size)
-    }
     pause.resolve()
-    assert.equal((await first).sha256, sha256(generateBytes('first', 0, size)))
+    assert.equal((await first).sha256, sha256(generateBytes('first', 0, large)))
     assert.equal(xCacheOf(await cached.ask('/b/first')), 'HIT')
     cached.s3.clearRequests()
     await cached.ask('/b/second')
