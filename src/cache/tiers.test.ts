@@ -182,14 +182,3 @@ describe('bans over the tiers', () => {
     assert.equal((await tiers.get('k'))?.staleSince, 2000)
   })
 })
-
-test('what is swept adds up, and what is counted is what the fullest tier holds', async () => {
-  const memory = new FakeTier('memory')
-  const disk = new FakeTier('disk')
-  memory.entries.set('a', sliceOf('a'))
-  disk.entries.set('a', sliceOf('a')).set('b', sliceOf('b'))
-  const tiers = new Tiers([memory, disk], NO_LIMITS)
-  assert.deepEqual(await tiers.sweep(() => true), { entries: 3, bytes: 30 })
-  assert.deepEqual(await tiers.count(() => true), { entries: 2, bytes: 20 })
-  assert.deepEqual(Object.keys(tiers.stats()), ['memory', 'disk'])
-})

@@ -2,7 +2,7 @@
 // anything a ban covers. What is still being written counts as kept.
 
 import { Bans } from './bans.ts'
-import type { Entry, EntryFacts, Swept, Tier, TierName, TierStats } from './tier.ts'
+import type { Entry, Tier, TierName } from './tier.ts'
 
 export interface Found {
   readonly entry: Entry
@@ -60,20 +60,6 @@ export class Tiers {
   remove(key: string): void {
     const work = this.#tiers.map((tier) => tier.remove(key))
     this.#settle(key, { entry: undefined }, work)
-  }
-
-  async sweep(matches: (facts: EntryFacts) => boolean): Promise<Swept> {
-    return sum(await Promise.all(this.#tiers.map((tier) => tier.sweep(matches))))
-  }
-
-  /** What the slowest tier of this process holds, which holds most. */
-  async count(matches: (facts: EntryFacts) => boolean): Promise<Swept> {
-    const counts = await Promise.all(this.#tiers.map((tier) => tier.count(matches)))
-    return counts.reduce((most, next) => (next.entries > most.entries ? next : most), NOTHING)
-  }
-
-  stats(): Readonly<Partial<Record<TierName, TierStats>>> {
-    return Object.fromEntries(this.#tiers.map((tier) => [tier.name, tier.stats()]))
   }
 
   async close(): Promise<void> {
@@ -146,13 +132,4 @@ interface Pending {
 /** A tier that fails is a miss; it says so itself. */
 function missing(): undefined {
   return undefined
-}
-
-const NOTHING: Swept = { entries: 0, bytes: 0 }
-
-function sum(parts: readonly Swept[]): Swept {
-  return parts.reduce(
-    (all, part) => ({ entries: all.entries + part.entries, bytes: all.bytes + part.bytes }),
-    NOTHING,
-  )
 }
