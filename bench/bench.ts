@@ -35,7 +35,7 @@ const BUSY_LOAD = 0.5
 const ADVICE = 'CPU per request still means something, requests per second do not'
 
 async function bench(options: Options): Promise<void> {
-  const missing = missingPrograms()
+  const missing = missingPrograms(options.road)
   if (missing.length > 0) throw new Error(`not installed: ${missing.join(', ')}`)
   mkdirSync(RESULTS, { recursive: true })
   const machine = describeMachine()

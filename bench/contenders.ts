@@ -6,19 +6,23 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 import type { Child } from '../test/support/children.ts'
-import { openNginxProxy, openOrigin } from './nginx.ts'
-import type { Size } from './options.ts'
+import { openNginxCache, openNginxProxy, openOrigin } from './nginx.ts'
+import type { Road, Size } from './options.ts'
 import { freePort, listening, run } from './place.ts'
+import { openVarnish } from './varnish.ts'
 
 export interface Contender {
   readonly name: string
   readonly child: Child
+  /** Whose CPU time is measured, where that is not the child itself. */
+  readonly workerPid?: number
   readonly url: (size: Size) => string
 }
 
 export interface StageOptions {
   readonly folder: string
   readonly sizes: readonly Size[]
+  readonly road: Road
   /** Where Sluice is to write a CPU profile, if it is. */
   readonly profileFolder: string | undefined
 }
@@ -34,28 +38,36 @@ export interface Contest {
 }
 
 export async function openContest(options: StageOptions): Promise<Contest> {
-  const { folder, sizes, profileFolder } = options
+  const { folder, sizes, road, profileFolder } = options
   const root = join(folder, 'objects')
   mkdirSync(join(root, BUCKET), { recursive: true })
   for (const size of sizes) {
     writeFileSync(join(root, BUCKET, keyOf(size)), Buffer.alloc(size.bytes, 'x'))
   }
   const origin = await openOrigin({ folder, root, bucket: BUCKET })
-  const stage = { folder, originPort: origin.port, profileFolder }
+  const stage = { folder, originPort: origin.port, road, profileFolder }
   const sluice = await openSluice(stage, 'sluice', false)
   const logging = await openSluice(
     { ...stage, profileFolder: undefined },
     'sluice, access log',
     true,
   )
-  const nginx = await openNginxProxy(folder, origin.port)
-  const contenders = [
-    await openDoNothing(folder, sluice, sizes),
-    { name: 'nginx proxy_pass', child: nginx.child, url: urlAt(nginx.port) },
-    sluice,
-    logging,
-  ]
-  return { origin: origin.child, contenders }
+  const doNothing = await openDoNothing(folder, sluice, sizes)
+  const others = await openOthers(stage)
+  return { origin: origin.child, contenders: [doNothing, ...others, sluice, logging] }
+}
+
+/** What people put there instead. */
+async function openOthers({ folder, originPort, road }: Stage): Promise<Contender[]> {
+  if (road === 'origin') {
+    const nginx = await openNginxProxy(folder, originPort)
+    return [{ name: 'nginx proxy_pass', child: nginx.child, url: urlAt(nginx.port) }]
+  }
+  const nginx = await openNginxCache(folder, originPort)
+  const others = [{ name: 'nginx proxy_cache', child: nginx.child, url: urlAt(nginx.port) }]
+  if (road === 'disk') return others
+  const { child, workerPid, port } = await openVarnish(folder, originPort)
+  return [...others, { name: 'varnish', child, workerPid, url: urlAt(port) }]
 }
 
 async function openDoNothing(
@@ -83,14 +95,15 @@ async function openDoNothing(
 interface Stage {
   readonly folder: string
   readonly originPort: number
+  readonly road: Road
   readonly profileFolder: string | undefined
 }
 
 async function openSluice(stage: Stage, name: string, accessLog: boolean): Promise<Contender> {
-  const { folder, originPort, profileFolder } = stage
+  const { folder, profileFolder } = stage
   const port = await freePort()
   const file = join(folder, `sluice-${port}.yaml`)
-  writeFileSync(file, JSON.stringify(configuration(port, originPort, accessLog)))
+  writeFileSync(file, JSON.stringify(configuration(port, accessLog, stage)))
   const program = fileURLToPath(new URL('../src/main.ts', import.meta.url))
   const profiling =
     profileFolder === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileFolder}`]
@@ -101,11 +114,21 @@ async function openSluice(stage: Stage, name: string, accessLog: boolean): Promi
   return { name, child, url: urlAt(port) }
 }
 
-function configuration(port: number, originPort: number, accessLog: boolean): object {
+function configuration(
+  port: number,
+  accessLog: boolean,
+  { originPort, road, folder }: Stage,
+): object {
   return {
     server: { address: `127.0.0.1:${port}`, threads: 1, shutdown: { drain: '1s' } },
-    // What is measured is a miss: signed, and fetched every time.
-    cache: { enabled: false },
+    cache:
+      road === 'origin'
+        ? { enabled: false }
+        : {
+            cache_layers: [road],
+            memory: { max_cache_size_mb: 256, max_item_size_mb: 256 },
+            disk: { enabled: road === 'disk', cache_dir: join(folder, `cache-${port}`) },
+          },
     buckets: [
       {
         name: BUCKET,

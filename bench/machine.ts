@@ -3,6 +3,7 @@
 import { cpus, loadavg, release, totalmem } from 'node:os'
 import { spawnSync } from 'node:child_process'
 
+import type { Road } from './options.ts'
 import { coresOf, findProgram } from './place.ts'
 
 export interface Machine {
@@ -37,8 +38,9 @@ export function describeMachine(): Machine {
 }
 
 /** What the run needs and is not here. */
-export function missingPrograms(): string[] {
-  return ['nginx', 'wrk'].filter((name) => findProgram(name) === undefined)
+export function missingPrograms(road: Road): string[] {
+  const others = road === 'memory' ? ['varnishd'] : []
+  return ['nginx', 'wrk', ...others].filter((name) => findProgram(name) === undefined)
 }
 
 function said(name: string, argument: string): string {

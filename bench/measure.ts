@@ -34,15 +34,15 @@ const LONG_BYTES = 1024 * 1024
 const TICK_US = 10_000
 
 export async function measure(
-  { name, child, url }: Contender,
+  { name, child, workerPid = child.pid, url }: Contender,
   size: Size,
   seconds: number,
 ): Promise<Measurement> {
-  const before = cpuUs(child.pid)
+  const before = cpuUs(workerPid)
   const startedAt = performance.now()
   const report = await load(url(size), size.connections, seconds)
   const wallUs = (performance.now() - startedAt) * 1000
-  const usedUs = cpuUs(child.pid) - before
+  const usedUs = cpuUs(workerPid) - before
   if (report.failures > 0) throw new Error(`${name}, ${size.name}: ${report.failures} failures`)
 
   const isLong = size.bytes >= LONG_BYTES
@@ -53,7 +53,7 @@ export async function measure(
     coreShare: usedUs / wallUs,
     p50Ms: report.p50Us / 1000,
     p99Ms: report.p99Us / 1000,
-    rssMiB: rssMiB(child.pid),
+    rssMiB: rssMiB(workerPid),
   }
 }
 

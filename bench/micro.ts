@@ -103,7 +103,7 @@ function line(): () => unknown {
     target: '/products/picture.jpg?width=200',
     clientAddress: '127.0.0.1',
   }
-  const exchange = new Exchange(arrival, new AbortController().signal)
+  const exchange = new Exchange(arrival)
   exchange.note('route', { bucket: 'products', key: 'picture.jpg' })
   exchange.note('obtain', { attempts: 1, replica: 'primary', failed: [] })
   exchange.sent = {

@@ -45,6 +45,23 @@ export function openNginxProxy(folder: string, originPort: number): Promise<Ngin
   return openNginx('server', join(folder, 'nginx-proxy'), { http, server })
 }
 
+export function openNginxCache(folder: string, originPort: number): Promise<Nginx> {
+  const place = join(folder, 'nginx-cache')
+  const http = `upstream origin { server 127.0.0.1:${originPort}; keepalive 64; ${NO_REQUEST_LIMIT} }
+  proxy_cache_path ${join(place, 'kept')} keys_zone=kept:10m use_temp_path=off;`
+  const server = `
+    location / {
+      proxy_pass http://origin;
+      proxy_http_version 1.1;
+      proxy_set_header Connection "";
+      proxy_cache kept;
+      proxy_cache_valid 200 1h;
+      open_file_cache max=100;
+      add_header X-Cache $upstream_cache_status;
+    }`
+  return openNginx('server', place, { http, server })
+}
+
 async function openNginx(
   side: Side,
   folder: string,

@@ -15,9 +15,15 @@ export interface Options {
   readonly warmUpSeconds: number
   /** Have Sluice write a CPU profile. */
   readonly cpuProfile: boolean
+  /** Where the objects are served from: fetched every time, or kept in a tier. */
+  readonly road: Road
 }
 
-export const USAGE = `npm run bench -- [--quick] [--only 1KB] [--cpu-prof]
+export const ROADS = ['origin', 'memory', 'disk'] as const
+export type Road = (typeof ROADS)[number]
+
+export const USAGE = `npm run bench -- [--from origin] [--quick] [--only 1KB] [--cpu-prof]
+  --from ROAD  origin (signed misses), memory or disk (hits)
   --quick      one short round
   --only SIZE  1KB, 64KB, 1MB or 100MB; may be repeated
   --cpu-prof   Sluice writes a CPU profile beside the results, and is slower for it`
@@ -36,20 +42,28 @@ export function readOptions(argv: readonly string[]): Options {
   const { values } = parseArgs({
     args: [...argv],
     options: {
+      from: { type: 'string', default: 'origin' },
       quick: { type: 'boolean', default: false },
       only: { type: 'string', multiple: true, default: [] },
       'cpu-prof': { type: 'boolean', default: false },
     },
   })
-  const { quick, only, 'cpu-prof': cpuProfile } = values
+  const { quick, only, from, 'cpu-prof': cpuProfile } = values
   const sizes = only.length === 0 ? SIZES : only.map(sizeNamed)
+  const road = roadNamed(from)
   return quick
-    ? { sizes, cpuProfile, rounds: 1, roundSeconds: 2, warmUpSeconds: 2 }
-    : { sizes, cpuProfile, rounds: 3, roundSeconds: 4, warmUpSeconds: 3 }
+    ? { sizes, cpuProfile, road, rounds: 1, roundSeconds: 2, warmUpSeconds: 2 }
+    : { sizes, cpuProfile, road, rounds: 3, roundSeconds: 4, warmUpSeconds: 3 }
 }
 
 function sizeNamed(name: string): Size {
   const found = SIZES.find((size) => size.name.toLowerCase() === name.toLowerCase())
   if (found === undefined) throw new Error(`there is no size ${name}`)
+  return found
+}
+
+function roadNamed(name: string): Road {
+  const found = ROADS.find((road) => road === name)
+  if (found === undefined) throw new Error(`there is no road from ${name}`)
   return found
 }

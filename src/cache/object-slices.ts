@@ -1,6 +1,8 @@
 // One version of one object as slices: which are held, which are arriving, and how the holes are
 // filled. A run of contiguous holes is one question to the origin.
 
+import { Cancellation } from '../primitives/cancel.ts'
+import type { CancelSignal } from '../primitives/cancel.ts'
 import type { StreamBody } from '../exchange/body.ts'
 import { Fill } from './fill.ts'
 import type { FillMemory } from './fill-memory.ts'
@@ -11,7 +13,7 @@ import type { EntryFacts } from './tier.ts'
 import type { Found, Tiers } from './tiers.ts'
 
 /** Asks the origin for bytes of this very version, absolute and inclusive. */
-export type FetchRange = (first: number, last: number, signal: AbortSignal) => Promise<StreamBody>
+export type FetchRange = (first: number, last: number, signal: CancelSignal) => Promise<StreamBody>
 
 export interface ObjectVersion {
   readonly keys: SliceKeys
@@ -83,11 +85,11 @@ export class ObjectSlices {
   /** Begins to fetch the run of holes at `index`, or says that there is no room to hold it. */
   fill(index: number, lastWanted: number): Fill | undefined {
     const lastIndex = this.#runEnd(index, lastWanted)
-    const leaving = new AbortController()
+    const leaving = new Cancellation()
     const fill = this.#begin(index, lastIndex, leaving)
     if (fill === undefined) return undefined
     const last = Math.min((lastIndex + 1) * this.sliceBytes, this.size) - 1
-    this.#fetch(index * this.sliceBytes, last, leaving.signal).then(
+    this.#fetch(index * this.sliceBytes, last, leaving).then(
       (source) => fill.start(source),
       (error: unknown) => fill.fail(error instanceof Error ? error : new Error(String(error))),
     )
@@ -109,12 +111,12 @@ export class ObjectSlices {
   }
 
   /** Without the cache: these bytes, or the first span of them, at the reader's own pace. */
-  passThrough(first: number, last: number, signal: AbortSignal): Promise<StreamBody> {
+  passThrough(first: number, last: number, signal: CancelSignal): Promise<StreamBody> {
     const spanEnd = (this.indexAt(first) + this.#world.settings.spanSlices) * this.sliceBytes - 1
     return this.#fetch(first, Math.min(last, spanEnd), signal)
   }
 
-  #begin(firstIndex: number, lastIndex: number, leaving?: AbortController): Fill | undefined {
+  #begin(firstIndex: number, lastIndex: number, leaving?: Cancellation): Fill | undefined {
     const bytes = Math.min(2, lastIndex - firstIndex + 1) * Math.min(this.sliceBytes, this.size)
     const release = this.#world.memory.reserve(bytes)
     if (release === undefined) return undefined
@@ -126,7 +128,7 @@ export class ObjectSlices {
       isHeld: (index) => this.#isCoveredElsewhere(index, fill),
       onSlice: (index, slice) => this.#keep(index, slice),
       onEnd: (isCutOff) => {
-        if (isCutOff) leaving?.abort()
+        if (isCutOff) leaving?.cancel()
       },
       onFree: () => {
         release()

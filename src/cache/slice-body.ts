@@ -2,6 +2,7 @@
 // a fill of its own, and where there is no room to hold anything, straight from the origin. The
 // reader's pace is its client's; a paused reader holds no slice that can be had again.
 
+import { Cancellation } from '../primitives/cancel.ts'
 import type { Flow, Sink, StreamBody } from '../exchange/body.ts'
 import type { Fill, FillReader } from './fill.ts'
 import type { ObjectSlices } from './object-slices.ts'
@@ -25,7 +26,7 @@ export class SliceBody implements StreamBody, Flow, FillReader {
   #slice: SliceEntry | undefined
   #sliceIndex = -1
   /** Bytes that pass by the cache: wanted, and on their way. */
-  #leaving: AbortController | undefined
+  #leaving: Cancellation | undefined
   #passing: Flow | undefined
   #isPaused = false
   #isWaiting = false
@@ -68,7 +69,7 @@ export class SliceBody implements StreamBody, Flow, FillReader {
     this.#leaveFill()
     this.#slice = undefined
     this.#passing?.stop()
-    this.#leaving?.abort()
+    this.#leaving?.cancel()
   }
 
   discard(): void {
@@ -193,9 +194,9 @@ export class SliceBody implements StreamBody, Flow, FillReader {
 
   /** To the end of the span: by then there may be room again. */
   #passThrough(): void {
-    const leaving = new AbortController()
+    const leaving = new Cancellation()
     this.#leaving = leaving
-    this.#object.passThrough(this.position, this.#last, leaving.signal).then(
+    this.#object.passThrough(this.position, this.#last, leaving).then(
       (body) => this.#pass(body),
       (error: unknown) => this.#fail(error instanceof Error ? error : new Error(String(error))),
     )

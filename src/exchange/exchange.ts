@@ -1,6 +1,7 @@
 // One request and its answer: what came in, the facts noted on the way and the marks in time. It
 // ends when the body has ended, not when the headers left, and is observed once, then.
 
+import { Cancellation } from '../primitives/cancel.ts'
 import type { CacheOutcome } from '../http/cache-status.ts'
 import type { RefusalCode } from './refusal.ts'
 import type { Request } from './request.ts'
@@ -51,13 +52,12 @@ export interface Sent {
 export class Exchange {
   readonly arrival: Arrival
   readonly facts: Facts = {}
-  /** Aborted when the client leaves. */
-  readonly signal: AbortSignal
+  /** Cancelled when the client leaves while an answer is being had. */
+  readonly leaving = new Cancellation()
   sent: Sent | undefined
 
-  constructor(arrival: Arrival, signal: AbortSignal) {
+  constructor(arrival: Arrival) {
     this.arrival = arrival
-    this.signal = signal
   }
 
   note<Phase extends keyof Facts>(phase: Phase, fact: NonNullable<Facts[Phase]>): void {

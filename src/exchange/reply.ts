@@ -11,6 +11,4 @@ export interface Reply {
   readonly commonHeaders?: readonly string[] | undefined
   /** The Content-Length to state when it is not the body's own: a HEAD states the GET's. */
   readonly statedLength?: number | undefined
-  /** The connection is not to be used again after this answer. */
-  readonly close?: boolean
 }

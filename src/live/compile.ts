@@ -49,9 +49,11 @@ export function compile({ config, cache, random, emit }: CompileOptions): Compil
 }
 
 function askerFor(origin: Origin, hideForbidden: boolean): Route['askFor'] {
+  if (!hideForbidden)
+    return (signal, trail) => (question) => origin.ask(question, { signal, trail })
   return (signal, trail) => async (question) => {
     const answer = await origin.ask(question, { signal, trail })
-    return hideForbidden && answer.kind === 'forbidden' ? { kind: 'not-found' } : answer
+    return answer.kind === 'forbidden' ? { kind: 'not-found' } : answer
   }
 }
 

@@ -371,7 +371,7 @@ describe('a place at a replica is given back', () => {
     })
     reader.flow = body.start({ write: () => assert.fail(), end: assert.fail, fail: assert.fail })
     await new Promise((resolve) => setTimeout(resolve, 20))
-    assert.equal(asked[0]?.context.signal?.aborted, true)
+    assert.equal(asked[0]?.context.signal?.isCancelled, true)
     assert.deepEqual(outcomes, ['failure', 'neutral'])
     assert.deepEqual(discarded, [1])
   })

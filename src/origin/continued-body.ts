@@ -2,6 +2,7 @@
 // replica with Range and If-Match, and the reader sees one unbroken body. Only the same version is
 // ever spliced; where nobody can go on, the reader is told that it broke.
 
+import { Cancellation } from '../primitives/cancel.ts'
 import type { Flow, Sink, StreamBody } from '../exchange/body.ts'
 import { discardBody } from '../exchange/body.ts'
 import { failureFrom, OriginFailure } from './failure.ts'
@@ -31,8 +32,9 @@ export class ContinuedBody implements StreamBody, Flow {
   readonly kind = 'stream'
   readonly length: number | undefined
   readonly #options: ContinuedBodyOptions
-  readonly #controller = new AbortController()
   #sink: Sink | undefined
+  /** The search for another to go on with. */
+  #continuing: Cancellation | undefined
   #source: StreamBody
   #flow: Flow | undefined
   #lease: Lease
@@ -72,7 +74,7 @@ export class ContinuedBody implements StreamBody, Flow {
   stop(): void {
     if (this.#isOver) return
     this.#conclude('neutral')
-    this.#controller.abort()
+    this.#continuing?.cancel()
     this.#isCutOff = true
     this.#flow?.stop()
   }
@@ -174,9 +176,11 @@ export class ContinuedBody implements StreamBody, Flow {
         ? ({ kind: 'open', first: position } as const)
         : ({ kind: 'bounded', first: position, last } as const)
     const rest: ObjectQuestion = { ...question, partNumber: undefined, range, ifMatch: etag }
+    const continuing = new Cancellation()
+    this.#continuing = continuing
     try {
       const { answer, lease } = await set.ask(rest, {
-        signal: this.#controller.signal,
+        signal: continuing,
         trail,
         phase: 'body',
         broken: this.#broken,

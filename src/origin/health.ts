@@ -1,6 +1,7 @@
 // Active probes: each replica is asked at an interval whether it still answers, and a few results
 // in a row change what is believed of it. The first result is believed at once.
 
+import { Cancellation } from '../primitives/cancel.ts'
 import type { HealthCheckConfig } from '../config/s3.ts'
 import type { Emit } from '../exchange/event.ts'
 import type { Health, Replica } from './replica.ts'
@@ -10,7 +11,7 @@ export class HealthCheck {
   readonly #config: HealthCheckConfig
   readonly #bucket: string
   readonly #emit: Emit
-  readonly #controller = new AbortController()
+  readonly #stopped = new Cancellation()
   #timer: NodeJS.Timeout | undefined
   #streak = 0
 
@@ -27,21 +28,21 @@ export class HealthCheck {
 
   stop(): void {
     clearTimeout(this.#timer)
-    this.#controller.abort()
+    this.#stopped.cancel()
   }
 
   async #round(): Promise<void> {
     const { key, timeoutMs, intervalMs } = this.#config
-    const { signal } = this.#controller
+    const stopped = this.#stopped
     try {
-      await this.#replica.probe(key, { timeoutMs, signal })
+      await this.#replica.probe(key, { timeoutMs, signal: stopped })
       this.#learn(true)
     } catch (error) {
       // The error is the result: whatever it is, the replica did not answer as it should.
-      if (!signal.aborted)
-        this.#learn(false, error instanceof Error ? error.message : String(error))
+      const reason = error instanceof Error ? error.message : String(error)
+      if (!stopped.isCancelled) this.#learn(false, reason)
     }
-    if (signal.aborted) return
+    if (stopped.isCancelled) return
     this.#timer = setTimeout(() => void this.#round(), intervalMs).unref()
   }
 

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
+import { Cancellation } from '../primitives/cancel.ts'
+import type { CancelSignal } from '../primitives/cancel.ts'
 import { hedge } from './hedge.ts'
 import type { HedgePlan } from './hedge.ts'
 
 interface Attempt {
-  readonly signal: AbortSignal
+  readonly signal: CancelSignal
   readonly resolve: (value: string) => void
   readonly reject: (reason: Error) => void
 }
@@ -15,7 +17,7 @@ function openHedge(options: Partial<HedgePlan<string>> = {}) {
   const started: Attempt[] = []
   const released: string[] = []
   const begun = Promise.withResolvers<void>()
-  const start = (signal: AbortSignal): Promise<string> => {
+  const start = (signal: CancelSignal): Promise<string> => {
     const { promise, resolve, reject } = Promise.withResolvers<string>()
     started.push({ signal, resolve, reject })
     if (started.length === 2) begun.resolve()
@@ -61,8 +63,8 @@ test('of two tries the faster one is taken, and the other cancelled', async () =
     await bothBegun
     tryAt(winner).resolve(`try ${winner}`)
     assert.equal(await outcome, `try ${winner}`)
-    assert.equal(tryAt(1 - winner).signal.aborted, true)
-    assert.equal(tryAt(winner).signal.aborted, false)
+    assert.equal(tryAt(1 - winner).signal.isCancelled, true)
+    assert.equal(tryAt(winner).signal.isCancelled, false)
     assert.deepEqual(released, [])
   }
 })
@@ -109,9 +111,9 @@ test('where nobody else can be asked, the first try is waited for', async () => 
 })
 
 test('a caller who leaves cancels both', async () => {
-  const caller = new AbortController()
-  const { tryAt, bothBegun } = openHedge({ signal: caller.signal })
+  const caller = new Cancellation()
+  const { tryAt, bothBegun } = openHedge({ signal: caller })
   await bothBegun
-  caller.abort()
-  assert.deepEqual([tryAt(0).signal.aborted, tryAt(1).signal.aborted], [true, true])
+  caller.cancel()
+  assert.deepEqual([tryAt(0).signal.isCancelled, tryAt(1).signal.isCancelled], [true, true])
 })

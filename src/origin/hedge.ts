@@ -1,12 +1,15 @@
 // Asking twice: when the first try is slower than almost all of its recent kind, a second starts
 // elsewhere, the first good answer wins and the other is let go.
 
+import { Cancellation } from '../primitives/cancel.ts'
+import type { CancelSignal } from '../primitives/cancel.ts'
+
 export interface HedgePlan<T> {
   readonly afterMs: number
-  readonly signal: AbortSignal | undefined
-  readonly first: (signal: AbortSignal) => Promise<T>
+  readonly signal: CancelSignal | undefined
+  readonly first: (signal: CancelSignal) => Promise<T>
   /** Undefined when there is nowhere else to ask, or no allowance to. */
-  readonly second: (signal: AbortSignal) => Promise<T> | undefined
+  readonly second: (signal: CancelSignal) => Promise<T> | undefined
   /** Gives back what a loser obtained after all. */
   readonly release: (loser: T) => void
 }
@@ -42,15 +45,11 @@ async function race<T>(plan: HedgePlan<T>, first: Try<T>, second: Try<T>): Promi
 
 function begin<T>(
   plan: HedgePlan<T>,
-  start: (signal: AbortSignal) => Promise<T> | undefined,
+  start: (signal: CancelSignal) => Promise<T> | undefined,
 ): Try<T> | undefined {
-  const controller = new AbortController()
-  const signal =
-    plan.signal === undefined
-      ? controller.signal
-      : AbortSignal.any([plan.signal, controller.signal])
-  const outcome = start(signal)
-  return outcome === undefined ? undefined : { outcome, stop: () => controller.abort() }
+  const own = Cancellation.under(plan.signal)
+  const outcome = start(own)
+  return outcome === undefined ? undefined : { outcome, stop: () => own.cancel() }
 }
 
 /** True when the time is up first; false as soon as there is an outcome of either kind. */

@@ -2,6 +2,7 @@
 // bytes that survive the loss of the replica they came from. Signing, addressing, failover, health
 // and S3's dialects are its business; what the answer means to a client is not.
 
+import type { CancelSignal } from '../primitives/cancel.ts'
 import type { S3Config } from '../config/s3.ts'
 import type { StreamBody } from '../exchange/body.ts'
 import type { Emit } from '../exchange/event.ts'
@@ -73,7 +74,7 @@ export class Origin {
 
   async ask(
     question: ObjectQuestion,
-    { signal, trail }: { signal: AbortSignal | undefined; trail: Trail },
+    { signal, trail }: { signal: CancelSignal | undefined; trail: Trail },
   ): Promise<OriginAnswer> {
     const { answer, lease } = await this.#set.ask(question, { signal, trail, phase: 'head' })
     if (answer.kind !== 'object') return answer

@@ -1,6 +1,7 @@
 // What is asked of S3 and what it may answer, free of HTTP: the vocabulary between the replicas and
 // the endpoint that speaks to S3.
 
+import type { CancelSignal } from '../primitives/cancel.ts'
 import type { StreamBody } from '../exchange/body.ts'
 import type { RangeSpec } from '../http/range.ts'
 import type { CachingFields, ObjectHead } from '../exchange/object-head.ts'
@@ -35,5 +36,5 @@ export type ObjectAnswer =
 export interface AskLimits {
   /** To the first byte of the answer. */
   readonly timeoutMs: number
-  readonly signal: AbortSignal | undefined
+  readonly signal: CancelSignal | undefined
 }

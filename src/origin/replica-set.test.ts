@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 
+import { Cancellation } from '../primitives/cancel.ts'
 import { NO_CACHING } from '../exchange/object-head.ts'
 import type { S3Config } from '../config/s3.ts'
 import { OriginFailure } from './failure.ts'
@@ -319,16 +320,16 @@ describe('time', () => {
   })
 
   test('a caller who leaves does not wait for the next attempt', async () => {
-    const caller = new AbortController()
+    const caller = new Cancellation()
     const retry = { ...base.retry, initialBackoffMs: 3_600_000, maxBackoffMs: 3_600_000 }
     let tries = 0
     const failsAndLeaves: Answering = () => {
       tries += 1
-      setImmediate(() => caller.abort())
+      setImmediate(() => caller.cancel())
       throw new OriginFailure(tries === 1 ? 'reset' : 'cancelled', 'failed')
     }
     const world = createWorld({ a: failsAndLeaves }, { retry, firstByteBudgetMs: 3_600_000 })
-    await assert.rejects(world.ask({ signal: caller.signal }), failsAs('cancelled'))
+    await assert.rejects(world.ask({ signal: caller }), failsAs('cancelled'))
   })
 })
 
@@ -339,7 +340,7 @@ describe('a hedge', () => {
   const hangs: Answering = ({ signal }) =>
     new Promise((_resolve, reject) => {
       const leave = (): void => reject(new OriginFailure('cancelled', 'left'))
-      signal?.addEventListener('abort', leave, { once: true })
+      signal?.onCancel(leave)
     })
 
   test('asks another replica when the first is slow, and lets the first one go', async () => {

@@ -4,6 +4,7 @@
 
 import { createAllowance, earn, spend } from '../primitives/allowance.ts'
 import { backoffMs } from '../primitives/backoff.ts'
+import type { CancelSignal } from '../primitives/cancel.ts'
 import { monotonic } from '../primitives/clock.ts'
 import { RecentPercentile } from '../primitives/percentile.ts'
 import type { S3Config } from '../config/s3.ts'
@@ -17,7 +18,7 @@ import type { Replica } from './replica.ts'
 import type { Trail } from './trail.ts'
 
 export interface AskContext {
-  readonly signal: AbortSignal | undefined
+  readonly signal: CancelSignal | undefined
   readonly trail: Trail
   /** Before the client has a byte, or to go on with a body that broke. */
   readonly phase: 'head' | 'body'
@@ -149,7 +150,7 @@ export class ReplicaSet {
     replica: Replica,
     question: ObjectQuestion,
     search: Search,
-    signal: AbortSignal | undefined,
+    signal: CancelSignal | undefined,
   ): Promise<Leased> {
     const { trail, phase, reject } = search.context
     search.attempts += 1
@@ -207,15 +208,15 @@ function leastTried(replicas: readonly Replica[], tries: ReadonlyMap<Replica, nu
   return replicas.filter((replica) => count(replica) === fewest)
 }
 
-function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  if (signal?.aborted === true) return Promise.resolve()
+function pause(ms: number, signal: CancelSignal | undefined): Promise<void> {
+  if (signal?.isCancelled === true) return Promise.resolve()
   return new Promise((resolve) => {
     const finish = (): void => {
       clearTimeout(timer)
-      signal?.removeEventListener('abort', finish)
+      signal?.offCancel(finish)
       resolve()
     }
     const timer = setTimeout(finish, Math.max(0, ms))
-    signal?.addEventListener('abort', finish, { once: true })
+    signal?.onCancel(finish)
   })
 }

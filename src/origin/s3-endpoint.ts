@@ -1,6 +1,7 @@
 // One bucket at one endpoint, spoken to in S3: signs a question, sends it, and reads the answer as
 // S3 meant it. Follows S3 to another region once and remembers it.
 
+import type { CancelSignal } from '../primitives/cancel.ts'
 import { monotonic, now } from '../primitives/clock.ts'
 import type { ReplicaConfig } from '../config/s3.ts'
 import { formatRange } from '../http/range.ts'
@@ -24,12 +25,13 @@ const RETIRED_AFTER_MS = 60_000
 /** A HEAD with one of these has more than one meaning, and no body to tell which. */
 const MUTE_STATUSES = new Set([301, 307, 400, 403, 404])
 
+const NO_CREDENTIALS = 'there are no credentials to sign with'
 const CHECKSUM_MODE = [['x-amz-checksum-mode', 'ENABLED']] as const
 
 /** One limit for all that an attempt may have to ask. */
 interface Patience {
   readonly until: number
-  readonly signal: AbortSignal | undefined
+  readonly signal: CancelSignal | undefined
 }
 
 interface Place {
@@ -240,24 +242,20 @@ function answerFor(
 }
 
 /** Credentials may have to be fetched; the attempt's own limit covers that too. */
-async function inTime<T>(promise: Promise<T>, patience: Patience): Promise<T> {
-  const deadline = AbortSignal.timeout(msLeft(patience))
-  const { signal: own } = patience
-  const signal = own === undefined ? deadline : AbortSignal.any([own, deadline])
-  try {
-    return await Promise.race([promise, rejectionOn(signal)])
-  } catch (error) {
-    if (own?.aborted === true) throw new OriginFailure('cancelled', 'the caller left')
-    throw new OriginFailure('credentials', 'there are no credentials to sign with', {
-      cause: error,
-    })
-  }
-}
-
-function rejectionOn(signal: AbortSignal): Promise<never> {
-  return new Promise((_resolve, reject) => {
-    const fail = (): void => reject(new Error('credentials took too long'))
-    if (signal.aborted) fail()
-    else signal.addEventListener('abort', fail, { once: true })
+function inTime<T>(promise: Promise<T>, patience: Patience): Promise<T> {
+  const { signal } = patience
+  return new Promise((resolve, reject) => {
+    const settle = (conclude: () => void): void => {
+      clearTimeout(timer)
+      signal?.offCancel(leave)
+      conclude()
+    }
+    const fail = (cause: unknown): void =>
+      settle(() => reject(new OriginFailure('credentials', NO_CREDENTIALS, { cause })))
+    const leave = (): void =>
+      settle(() => reject(new OriginFailure('cancelled', 'the caller left')))
+    const timer = setTimeout(() => fail(new Error('they took too long')), msLeft(patience))
+    signal?.onCancel(leave)
+    promise.then((value) => settle(() => resolve(value)), fail)
   })
 }

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import net from 'node:net'
 import { describe, test } from 'node:test'
 
+import { Cancellation } from '../primitives/cancel.ts'
 import type { StreamBody } from '../exchange/body.ts'
 import { OriginFailure } from './failure.ts'
 import { Transport } from './transport.ts'
@@ -130,10 +131,10 @@ describe('there is no answer from a server that', () => {
 describe('a caller who leaves', () => {
   test('before anything is sent causes no request', async (t) => {
     const { get, requests } = await openTransport(t, (socket) => socket.write(`${head(2)}ok`))
-    assert.equal(await failureOf(get(AbortSignal.abort())), 'cancelled')
-    const caller = new AbortController()
-    const left = get(caller.signal)
-    caller.abort()
+    assert.equal(await failureOf(get(cancelled())), 'cancelled')
+    const caller = new Cancellation()
+    const left = get(caller)
+    caller.cancel()
     assert.equal(await failureOf(left), 'cancelled')
     const { body } = await get()
     assert.equal(await read(body).end, 'whole')
@@ -141,21 +142,21 @@ describe('a caller who leaves', () => {
   })
 
   test('while the answer is waited for closes the connection', async (t) => {
-    const caller = new AbortController()
-    const { get, connections } = await openTransport(t, () => caller.abort())
-    assert.equal(await failureOf(get(caller.signal)), 'cancelled')
+    const caller = new Cancellation()
+    const { get, connections } = await openTransport(t, () => caller.cancel())
+    assert.equal(await failureOf(get(caller)), 'cancelled')
     await until(() => connections.size === 0)
   })
 
   test('when the head is there is the body’s business', async (t) => {
-    const caller = new AbortController()
+    const caller = new Cancellation()
     const { get } = await openTransport(t, (socket) => {
       socket.write(head(6))
       setTimeout(() => socket.write('hel'), 5)
       setTimeout(() => socket.write('lo!'), 10)
     })
-    const { body } = await get(caller.signal)
-    caller.abort()
+    const { body } = await get(caller)
+    caller.cancel()
     const { end, text } = read(body)
     assert.equal(await end, 'whole')
     assert.equal(text(), 'hello!')
@@ -198,9 +199,9 @@ describe('connections', () => {
     )
     for (let count = 0; count < 5; count += 1) {
       assert.equal(await failureOf(world.get(undefined, { timeoutMs: 20 })), 'timeout')
-      const caller = new AbortController()
-      const left = world.get(caller.signal)
-      setTimeout(() => caller.abort(), 5)
+      const caller = new Cancellation()
+      const left = world.get(caller)
+      setTimeout(() => caller.cancel(), 5)
       assert.equal(await failureOf(left), 'cancelled')
     }
     isAnswering = true
@@ -209,3 +210,9 @@ describe('connections', () => {
     assert.doesNotMatch(world.requests.at(-1) ?? '', /connection: close/i)
   })
 })
+
+function cancelled(): Cancellation {
+  const cancelled = new Cancellation()
+  cancelled.cancel()
+  return cancelled
+}

@@ -5,6 +5,7 @@ import { once } from 'node:events'
 import net from 'node:net'
 import type { TestContext } from 'node:test'
 
+import type { CancelSignal } from '../primitives/cancel.ts'
 import { Transport } from './transport.ts'
 import type { Answer, OutgoingRequest, TransportOptions } from './transport.ts'
 
@@ -17,7 +18,7 @@ export interface TransportWorld {
   /** The heads of the requests that arrived. */
   readonly requests: readonly string[]
   accepted(): number
-  get(signal?: AbortSignal, request?: Partial<OutgoingRequest>): Promise<Answer>
+  get(signal?: CancelSignal, request?: Partial<OutgoingRequest>): Promise<Answer>
 }
 
 export type Serve = (socket: net.Socket, head: string) => void

@@ -3,6 +3,7 @@
 
 import { Pool, type Dispatcher } from 'undici'
 
+import type { CancelSignal } from '../primitives/cancel.ts'
 import { failureFrom, OriginFailure } from './failure.ts'
 import type { Flow, Sink, StreamBody } from '../exchange/body.ts'
 
@@ -55,8 +56,8 @@ export class Transport {
     this.#passing = new Pool(origin, { ...shared, pipelining: 0 })
   }
 
-  send(request: OutgoingRequest, signal: AbortSignal | undefined): Promise<Answer> {
-    if (signal?.aborted === true) return Promise.reject(cancelled())
+  send(request: OutgoingRequest, signal: CancelSignal | undefined): Promise<Answer> {
+    if (signal?.isCancelled === true) return Promise.reject(cancelled())
     const isKept = this.#busy < this.#keptConnections
     if (isKept) this.#busy += 1
     const release = (): void => {
@@ -80,7 +81,7 @@ export class Transport {
 
 interface AttemptOptions {
   readonly request: OutgoingRequest
-  readonly signal: AbortSignal | undefined
+  readonly signal: CancelSignal | undefined
   readonly release: () => void
   readonly resolve: (answer: Answer) => void
   readonly reject: (failure: OriginFailure) => void
@@ -107,7 +108,7 @@ class Attempt implements Dispatcher.DispatchHandler, StreamBody, Flow {
     this.#timer = setTimeout(() => {
       this.#abandon(new OriginFailure('timeout', `no answer within ${Math.round(timeoutMs)} ms`))
     }, timeoutMs)
-    options.signal?.addEventListener('abort', this.#onAbort, { once: true })
+    options.signal?.onCancel(this.#onCancel)
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
@@ -179,7 +180,7 @@ class Attempt implements Dispatcher.DispatchHandler, StreamBody, Flow {
     else this.stop()
   }
 
-  readonly #onAbort = (): void => {
+  readonly #onCancel = (): void => {
     this.#abandon(cancelled())
   }
 
@@ -215,7 +216,7 @@ class Attempt implements Dispatcher.DispatchHandler, StreamBody, Flow {
     clearTimeout(this.#timer)
     this.#timer = undefined
     // From here on the body is its reader's, who stops it by name.
-    this.#options.signal?.removeEventListener('abort', this.#onAbort)
+    this.#options.signal?.offCancel(this.#onCancel)
   }
 }
 

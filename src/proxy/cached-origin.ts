@@ -4,10 +4,12 @@
 
 import type { IncomingHttpHeaders } from 'node:http'
 
+import type { CancelSignal } from '../primitives/cancel.ts'
 import { now } from '../primitives/clock.ts'
 import { decide, periodsOf } from '../cache/cache.ts'
 import type { CachePolicy, Lookup, ObjectSlices, RouteCache, StoredHead } from '../cache/cache.ts'
 import type { Verdict } from '../cache/cache.ts'
+import type { Exchange } from '../exchange/exchange.ts'
 import { Refusal } from '../exchange/refusal.ts'
 import { parseRequestDirectives } from '../http/cache-control.ts'
 import type { CacheOutcome, ForwardReason } from '../http/cache-status.ts'
@@ -25,9 +27,9 @@ import { serveStored } from './serve-stored.ts'
 
 export interface CachedContext {
   readonly headers: IncomingHttpHeaders
-  readonly signal: AbortSignal
+  /** Takes note of the cache's part in it. */
+  readonly exchange: Exchange
   readonly trail: Trail
-  readonly noteCache: (outcome: CacheOutcome) => void
 }
 
 export interface CachedOriginOptions {
@@ -35,7 +37,7 @@ export interface CachedOriginOptions {
   readonly policy: CachePolicy
   readonly intake: ObjectIntake
   /** Asks the origin on nobody's behalf in particular. */
-  readonly askFor: (signal: AbortSignal | undefined, trail: Trail) => Ask
+  readonly askFor: (signal: CancelSignal | undefined, trail: Trail) => Ask
   /** For work behind an answer that has been given. */
   readonly createTrail: () => Trail
 }
@@ -67,14 +69,19 @@ export class CachedOrigin {
     this.#options = options
   }
 
-  async obtain(plan: Plan, context: CachedContext): Promise<Obtained> {
+  /** At once, where it lies in memory. */
+  obtain(plan: Plan, context: CachedContext): Obtained | Promise<Obtained> {
     if (plan.key === '') throw new Refusal('not_found')
     // A numbered part is S3's own cut of the object; only S3 knows where.
     if (plan.partNumber !== undefined) return this.#around(plan, context, 'bypass')
-    const { cache, policy } = this.#options
+    const lookup = this.#options.cache.lookup(plan, context.headers)
+    if (!(lookup instanceof Promise)) return this.#decide(lookup, plan, context)
+    return lookup.then((late) => this.#decide(late, plan, context))
+  }
+
+  #decide(lookup: Lookup, plan: Plan, context: CachedContext): Obtained | Promise<Obtained> {
+    const { policy } = this.#options
     const { headers } = context
-    const looked = cache.lookup(plan, headers)
-    const lookup = looked instanceof Promise ? await looked : looked
     const request = parseRequestDirectives(headers['cache-control'], headers.pragma)
     const verdict = decide({ ...lookup, request, policy }, now())
     const asksOrigin = verdict.kind === 'fetch' || verdict.kind === 'revalidate'
@@ -109,11 +116,11 @@ export class CachedOrigin {
     outcome: CacheOutcome,
   ): Obtained | Promise<Obtained> {
     // An absence is thrown: it was a hit all the same.
-    context.noteCache(outcome)
+    context.exchange.note('cache', outcome)
     const open = (): ObjectSlices => this.#slicesOf(stored, plan, context)
     const { obtained, isHeld } = serveStored(stored, plan, { isJustReceived: false }, open)
     const tell = (held: boolean): Obtained => {
-      if (!held && outcome.kind === 'hit') context.noteCache(lackingBytes(outcome))
+      if (!held && outcome.kind === 'hit') context.exchange.note('cache', lackingBytes(outcome))
       return obtained
     }
     const held = isHeld()
@@ -132,8 +139,8 @@ export class CachedOrigin {
 
   /** Past the cache, for this request alone. */
   #around(plan: Plan, context: CachedContext, reason: ForwardReason): Promise<Obtained> {
-    context.noteCache(forwarded(reason))
-    return obtain(plan, this.#options.askFor(context.signal, context.trail))
+    context.exchange.note('cache', forwarded(reason))
+    return obtain(plan, this.#options.askFor(context.exchange.leaving, context.trail))
   }
 
   async #open(plan: Plan, context: CachedContext, why: ForwardReason): Promise<Obtained> {
@@ -142,7 +149,7 @@ export class CachedOrigin {
     const running = this.#openings.get(name)
     const isCollapsed = running !== undefined && !running.isAbandoned
     const opening = isCollapsed ? running : this.#startOpening(name, plan, context)
-    const taken = await opening.join(context.signal)
+    const taken = await opening.join(context.exchange.leaving)
     return this.#useTaken(taken, plan, context, { why, isCollapsed })
   }
 
@@ -174,7 +181,13 @@ export class CachedOrigin {
     }
     const ttlS = (stored.freshUntil - now()) / 1000
     const status = isFreshened ? { status: 304 } : {}
-    context.noteCache({ ...forwarded(why), isStored: isKept, isCollapsed, ttlS, ...status })
+    context.exchange.note('cache', {
+      ...forwarded(why),
+      isStored: isKept,
+      isCollapsed,
+      ttlS,
+      ...status,
+    })
     const open = (): ObjectSlices => this.#slicesOf(stored, plan, context, askedAt)
     return serveStored(stored, plan, { isJustReceived: true }, open).obtained
   }
@@ -190,8 +203,8 @@ export class CachedOrigin {
     if (taken.isLasting) this.#unshared.note(cache.nameOf(plan), now())
     const found = isCollapsed ? undefined : taken.claim()
     if (found === undefined) return this.#around(plan, context, why)
-    context.noteCache(forwarded(why))
-    return obtainFrom(found, plan, askFor(context.signal, context.trail))
+    context.exchange.note('cache', forwarded(why))
+    return obtainFrom(found, plan, askFor(context.exchange.leaving, context.trail))
   }
 
   /** Not what another's request selected (RFC 9111 §4.1), nor what was purged on the way. */

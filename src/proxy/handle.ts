@@ -6,7 +6,6 @@ import type { Exchange } from '../exchange/exchange.ts'
 import { Refusal } from '../exchange/refusal.ts'
 import type { Reply } from '../exchange/reply.ts'
 import type { Request } from '../exchange/request.ts'
-import type { CacheOutcome } from '../http/cache-status.ts'
 import { createTrail } from '../origin/origin.ts'
 import { obtain } from './obtain.ts'
 import type { Obtain } from './obtain.ts'
@@ -16,15 +15,17 @@ import { receive } from './receive.ts'
 import type { RawRequest } from './receive.ts'
 import type { Route, Snapshot } from './snapshot.ts'
 import { redirectToSlash, standIn } from './stand-in.ts'
+import type { Missed } from './stand-in.ts'
 import { answerStatus } from './status.ts'
 import type { Status } from './status.ts'
 
-export async function handle(
+/** At once, where nothing has to be waited for. */
+export function handle(
   raw: RawRequest,
   exchange: Exchange,
   snapshot: Snapshot,
   status: Status,
-): Promise<Reply> {
+): Reply | Promise<Reply> {
   const request = receive(raw, snapshot.limits)
   exchange.note('receive', request)
   if (request.method === 'OPTIONS') return OPTIONS_REPLY
@@ -39,12 +40,18 @@ export async function handle(
   const plan = planFor(route, rest, request)
   exchange.note('route', { bucket: route.bucket, key: plan.key })
   const obtain = obtainerFor(route, request, exchange)
+  if (!route.website.isPlain) return answerOrStandIn({ request, route, plan, obtain }, exchange)
+  const obtained = obtain(plan)
+  if (!(obtained instanceof Promise)) return present(obtained, plan, route)
+  return obtained.then((had) => present(had, plan, route))
+}
+
+async function answerOrStandIn(wanted: Omit<Missed, 'error'>, exchange: Exchange): Promise<Reply> {
+  const { plan, route, obtain } = wanted
   try {
     return present(await obtain(plan), plan, route)
   } catch (error) {
-    const instead = route.website.isPlain
-      ? undefined
-      : await standIn({ error, request, route, plan, obtain })
+    const instead = await standIn({ ...wanted, error })
     if (instead === undefined) throw error
     const { reply, refusal } = instead
     if (refusal !== undefined) {
@@ -73,9 +80,7 @@ function isBareRoot({ website }: Route, rest: string, path: string): boolean {
 function obtainerFor(route: Route, { headers }: Request, exchange: Exchange): Obtain {
   const trail = createTrail()
   exchange.note('obtain', trail)
-  const { signal } = exchange
   const { cached, askFor } = route
-  if (cached === undefined) return (plan) => obtain(plan, askFor(signal, trail))
-  const noteCache = (outcome: CacheOutcome): void => exchange.note('cache', outcome)
-  return (plan) => cached.obtain(plan, { headers, signal, trail, noteCache })
+  if (cached === undefined) return (plan) => obtain(plan, askFor(exchange.leaving, trail))
+  return (plan) => cached.obtain(plan, { headers, exchange, trail })
 }

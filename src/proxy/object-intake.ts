@@ -2,6 +2,7 @@
 
 import type { IncomingHttpHeaders } from 'node:http'
 
+import type { CancelSignal } from '../primitives/cancel.ts'
 import { now } from '../primitives/clock.ts'
 import { storeDecision } from '../cache/cache.ts'
 import type { CachePolicy, FetchRange, RouteCache, StoredHead } from '../cache/cache.ts'
@@ -45,7 +46,7 @@ export interface IntakeOptions {
   /** Tags of an object, by which it can be purged. */
   readonly tagsOf: (head: ObjectHead, key: string) => readonly string[]
   readonly random: () => number
-  readonly askFor: (signal: AbortSignal | undefined, trail: Trail) => Ask
+  readonly askFor: (signal: CancelSignal | undefined, trail: Trail) => Ask
 }
 
 export interface Intake {

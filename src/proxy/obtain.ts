@@ -26,7 +26,7 @@ export interface Obtained {
 }
 
 /** How an object is had: around the cache, or through it. */
-export type Obtain = (plan: Plan) => Promise<Obtained>
+export type Obtain = (plan: Plan) => Obtained | Promise<Obtained>
 
 type Bytes = Pick<Obtained, 'body' | 'multipartType'>
 

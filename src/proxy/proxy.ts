@@ -16,7 +16,7 @@ import type { Purging } from './purge.ts'
 import type { RawRequest } from './receive.ts'
 import { refusalFrom, refuse } from './refuse.ts'
 import { send } from './send.ts'
-import type { Response } from './send.ts'
+import type { Manner, Response } from './send.ts'
 import type { Snapshot } from './snapshot.ts'
 import type { Status } from './status.ts'
 
@@ -41,108 +41,130 @@ export interface ProxyOptions {
   readonly reportBug: (error: unknown, requestId: string) => void
 }
 
-export type Proxy = (raw: RawRequest, response: Response, clientAddress: string) => Promise<void>
+/** `done` is called once, when the exchange has been observed. */
+export type Proxy = (
+  raw: RawRequest,
+  response: Response,
+  clientAddress: string,
+  done: () => void,
+) => void
+
+interface Visit {
+  readonly raw: RawRequest
+  readonly response: Response
+  readonly exchange: Exchange
+  readonly snapshot: Snapshot
+  readonly options: ProxyOptions
+  readonly done: () => void
+}
 
 export function createProxy(options: ProxyOptions): Proxy {
   const ids = createRandomPool()
 
-  return async (raw, response, clientAddress) => {
+  return (raw, response, clientAddress, done) => {
     const snapshot = options.current()
-    const controller = new AbortController()
-    // An answer that went out whole closes too: an abort then would tell nobody anything, at the
-    // price of an exception with its stack.
-    const leave = (): void => {
-      if (!response.writableFinished) controller.abort()
-    }
-    const exchange = new Exchange(
-      {
-        id: acceptRequestId(single(raw.headers['x-request-id'])) ?? createRequestId(ids),
-        receivedAt: now(),
-        startedAt: monotonic(),
-        method: raw.method ?? '',
-        target: raw.url ?? '',
-        clientAddress,
-      },
-      controller.signal,
-    )
-    // An answer that cannot be written is a bug, and must not be one of the whole process.
-    const broken = (error: unknown): Sent => {
-      options.reportBug(error, exchange.arrival.id)
-      response.destroy()
-      return nothing(monotonic())
-    }
-    response.on('close', leave)
-    const reply = await answer(raw, exchange, snapshot, options)
-    exchange.sent =
-      reply === undefined
-        ? nothing(monotonic())
-        : await deliver({
-            reply,
-            raw,
-            exchange,
-            response,
-            snapshot,
-            options,
-            mayRepeat: true,
-          }).catch(broken)
-    response.off('close', leave)
-    options.observe(exchange)
+    const exchange = new Exchange({
+      id: acceptRequestId(single(raw.headers['x-request-id'])) ?? createRequestId(ids),
+      receivedAt: now(),
+      startedAt: monotonic(),
+      method: raw.method ?? '',
+      target: raw.url ?? '',
+      clientAddress,
+    })
+    begin({ raw, response, exchange, snapshot, options, done })
+  }
+}
+
+function begin(visit: Visit): void {
+  try {
+    const reply = answer(visit)
+    // What lies in memory is on its way within one turn of the event loop.
+    if (reply instanceof Promise) deliverLater(reply, visit)
+    else deliver(reply, visit)
+  } catch (error) {
+    breakOff(error, visit)
   }
 }
 
 /** Undefined when the client has left: nobody waits for a no. */
-async function answer(
-  raw: RawRequest,
-  exchange: Exchange,
-  snapshot: Snapshot,
-  options: ProxyOptions,
-): Promise<Reply | undefined> {
+function answer(visit: Visit): Reply | undefined | Promise<Reply | undefined> {
+  const { raw, exchange, snapshot, options } = visit
+  const { purging, status } = options
   try {
-    const { purging, status } = options
-    if (raw.method === 'PURGE' && purging !== undefined) {
-      return await answerPurge(raw, exchange, snapshot, purging)
-    }
-    return await handle(raw, exchange, snapshot, status)
+    const reply =
+      raw.method === 'PURGE' && purging !== undefined
+        ? answerPurge(raw, exchange, snapshot, purging)
+        : handle(raw, exchange, snapshot, status)
+    return reply instanceof Promise ? reply.catch((error: unknown) => no(error, visit)) : reply
   } catch (error) {
-    return exchange.signal.aborted ? undefined : no(error, raw, exchange, options)
+    return no(error, visit)
   }
 }
 
-interface Delivery {
-  readonly reply: Reply
-  readonly raw: RawRequest
-  readonly exchange: Exchange
-  readonly response: Response
-  readonly snapshot: Snapshot
-  readonly options: ProxyOptions
-  readonly mayRepeat: boolean
+function deliverLater(reply: Promise<Reply | undefined>, visit: Visit): void {
+  const { response, exchange } = visit
+  response.on('close', () => {
+    if (!response.writableFinished) exchange.leaving.cancel()
+  })
+  deliverWhenKnown(reply, visit, true)
 }
 
-async function deliver(delivery: Delivery): Promise<Sent> {
-  const { reply, raw, exchange, response, snapshot, options } = delivery
-  const id = ['X-Request-ID', exchange.arrival.id]
-  const close = options.status.isDraining() || exchange.facts.receive?.hasBody !== false
-  const common = reply.commonHeaders ?? snapshot.commonHeaders
-  const sending = await send({ ...reply, close }, response, [
-    ...id,
-    ...cacheFields(exchange),
-    ...common,
-  ])
-  if (sending.kind === 'sent') return sending
-  // Not a byte has left: an object that changed is looked at again, and else the truth is told.
-  const isWorthAnotherLook = sending.reason instanceof ObjectChanged && delivery.mayRepeat
-  const second = isWorthAnotherLook
-    ? await answer(raw, exchange, snapshot, options)
-    : no(sending.reason, raw, exchange, options)
-  return second === undefined
-    ? nothing(monotonic())
-    : deliver({ ...delivery, reply: second, mayRepeat: false })
+function deliverWhenKnown(
+  reply: Promise<Reply | undefined>,
+  visit: Visit,
+  mayRepeat: boolean,
+): void {
+  reply.then(
+    (known) => deliver(known, visit, mayRepeat),
+    (error: unknown) => breakOff(error, visit),
+  )
 }
 
-/** What the cache had to do with it (RFC 9211). */
-function cacheFields({ facts }: Exchange): string[] {
+function deliver(reply: Reply | undefined, visit: Visit, mayRepeat = true): void {
+  if (reply === undefined) {
+    conclude(nothing(), visit)
+    return
+  }
+  try {
+    send(reply, visit.response, mannerFor(reply, visit), (sending) => {
+      if (sending.kind === 'sent') conclude(sending, visit)
+      else sayInstead(sending.reason, visit, mayRepeat)
+    })
+  } catch (error) {
+    breakOff(error, visit)
+  }
+}
+
+/** Not a byte has left: an object that changed is looked at again, and else the truth is told. */
+function sayInstead(reason: Error, visit: Visit, mayRepeat: boolean): void {
+  const isWorthAnotherLook = reason instanceof ObjectChanged && mayRepeat
+  const second = isWorthAnotherLook ? answer(visit) : no(reason, visit)
+  if (second instanceof Promise) deliverWhenKnown(second, visit, false)
+  else deliver(second, visit, false)
+}
+
+/** An answer that cannot be written is a bug, and must not be one of the whole process. */
+function breakOff(error: unknown, visit: Visit): void {
+  visit.options.reportBug(error, visit.exchange.arrival.id)
+  visit.response.destroy()
+  conclude(nothing(), visit)
+}
+
+function conclude(sent: Sent, { exchange, options, done }: Visit): void {
+  exchange.sent = sent
+  options.observe(exchange)
+  done()
+}
+
+function mannerFor({ commonHeaders }: Reply, { exchange, snapshot, options }: Visit): Manner {
+  const { arrival, facts } = exchange
+  // What the cache had to do with it (RFC 9211).
   const outcome = facts.cache ?? BYPASS
-  return ['Cache-Status', formatCacheStatus(outcome), 'X-Cache', xCache(outcome)]
+  const common = commonHeaders ?? snapshot.commonHeaders
+  const cacheStatus = formatCacheStatus(outcome)
+  const own = ['X-Request-ID', arrival.id, 'Cache-Status', cacheStatus, 'X-Cache', xCache(outcome)]
+  own.push(...common)
+  return { headers: own, close: options.status.isDraining() || facts.receive?.hasBody !== false }
 }
 
 const BYPASS: CacheOutcome = {
@@ -152,11 +174,13 @@ const BYPASS: CacheOutcome = {
   isCollapsed: false,
 }
 
-function nothing(endedAt: number): Sent {
-  return { status: 0, bytes: 0, isWhole: false, firstByteAt: undefined, endedAt }
+function nothing(): Sent {
+  return { status: 0, bytes: 0, isWhole: false, firstByteAt: undefined, endedAt: monotonic() }
 }
 
-function no(error: unknown, raw: RawRequest, exchange: Exchange, options: ProxyOptions): Reply {
+/** Undefined when nobody is left to be told. */
+function no(error: unknown, { raw, exchange, options }: Visit): Reply | undefined {
+  if (exchange.leaving.isCancelled) return undefined
   const refusal = refusalFrom(error)
   const { id, method, target } = exchange.arrival
   exchange.note('refusal', { code: refusal.code, cause: refusal.cause })

@@ -6,7 +6,7 @@ import { bytesBody, noBody } from '../exchange/body.ts'
 import type { Flow, Sink, StreamBody } from '../exchange/body.ts'
 import type { Reply } from '../exchange/reply.ts'
 import { send } from './send.ts'
-import type { Response, Sending } from './send.ts'
+import type { Manner, Response, Sending } from './send.ts'
 
 /** Takes what is written, is full when told to be, and closes when told to. */
 class FakeResponse extends EventEmitter implements Response {
@@ -29,8 +29,8 @@ class FakeResponse extends EventEmitter implements Response {
     return !this.isFull
   }
 
-  end(last?: Uint8Array): void {
-    if (last !== undefined) this.written.push(Buffer.from(last).toString())
+  end(last?: Uint8Array | string): void {
+    if (last !== undefined) this.written.push(last.toString())
     this.writableFinished = true
     this.emit('close')
   }
@@ -70,11 +70,17 @@ interface Scene {
   readonly sending: Promise<Sending>
 }
 
-function begin(reply: Partial<Reply> = {}): Scene {
+const PLAIN: Manner = { headers: ['Common', '2'], close: false }
+
+function sent(reply: Reply, response: Response, manner = PLAIN): Promise<Sending> {
+  return new Promise((resolve) => send(reply, response, manner, resolve))
+}
+
+function begin(reply: Partial<Reply> = {}, manner = PLAIN): Scene {
   const response = new FakeResponse()
   const body = new FakeBody()
   const whole: Reply = { status: 200, headers: ['A', '1'], body, ...reply }
-  return { response, body, sending: send(whole, response, ['Common', '2']) }
+  return { response, body, sending: sent(whole, response, manner) }
 }
 
 describe('the head', () => {
@@ -88,12 +94,12 @@ describe('the head', () => {
   })
 
   test('asks to close the connection where that is due, in HTTP/1', () => {
-    const { response } = begin({ body: noBody, close: true })
+    const { response } = begin({ body: noBody }, { headers: [], close: true })
     assert.deepEqual(response.head?.[1].slice(-2), ['Connection', 'close'])
     const two = Object.assign(new FakeResponse(), {
       req: { httpVersionMajor: 2, httpVersionMinor: 1 },
     })
-    void send({ status: 200, headers: [], body: noBody, close: true }, two, [])
+    void sent({ status: 200, headers: [], body: noBody }, two, { headers: [], close: true })
     assert.deepEqual(two.head, [200, []])
   })
 
@@ -186,9 +192,9 @@ describe('a body that streams', () => {
   test('is let go unread when the client has left already', async () => {
     const response = Object.assign(new FakeResponse(), { destroyed: true })
     const body = new FakeBody()
-    const sent = await send({ status: 200, headers: [], body }, response, [])
+    const left = await sent({ status: 200, headers: [], body }, response)
     assert.equal(body.discarded, 1)
-    assert.ok(sent.kind === 'sent' && sent.status === 0 && !sent.isWhole)
+    assert.ok(left.kind === 'sent' && left.status === 0 && !left.isWhole)
   })
 
   test('leaves nothing behind on the response', async () => {

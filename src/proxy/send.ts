@@ -20,13 +20,24 @@ export interface Response {
   readonly stream?: { readonly destroyed: boolean; close(code: number): void }
   writeHead(status: number, headers: string[]): unknown
   write(chunk: Uint8Array): boolean
-  end(last?: Uint8Array): unknown
+  end(): unknown
+  end(last: Uint8Array): unknown
+  end(last: string, encoding: 'latin1'): unknown
   destroy(): unknown
   on(event: 'drain' | 'close', listener: () => void): unknown
   off(event: 'drain' | 'close', listener: () => void): unknown
 }
 
+/** What goes with every answer, whatever it is. */
+export interface Manner {
+  readonly headers: readonly string[]
+  /** The connection is not to be used again after this answer. */
+  readonly close: boolean
+}
+
 const HTTP2_INTERNAL_ERROR = 2
+/** Up to here it costs less to copy a body behind its head than to write the two side by side. */
+const ONE_PIECE_BYTES = 4096
 
 /** The body broke before a byte of the answer left: there is still time for a proper no. */
 export interface Unsent {
@@ -36,38 +47,32 @@ export interface Unsent {
 
 export type Sending = (Sent & { readonly kind: 'sent' }) | Unsent
 
+/** `done` is called once: when everything has been written, or nothing can be any more. */
 export function send(
   reply: Reply,
   response: Response,
-  commonHeaders: readonly string[],
-): Promise<Sending> {
-  return new Promise((resolve) => {
-    const transmission = new Transmission(reply, response, commonHeaders, resolve)
-    transmission.begin()
-  })
+  manner: Manner,
+  done: (sending: Sending) => void,
+): void {
+  new Transmission(reply, response, manner, done).begin()
 }
 
 class Transmission implements Sink {
   readonly #reply: Reply
   readonly #response: Response
-  readonly #commonHeaders: readonly string[]
-  readonly #resolve: (sending: Sending) => void
+  readonly #manner: Manner
+  readonly #done: (sending: Sending) => void
   #flow: Flow | undefined
   #isHeadOut = false
   #isEnded = false
   #bytes = 0
   #firstByteAt: number | undefined
 
-  constructor(
-    reply: Reply,
-    response: Response,
-    commonHeaders: readonly string[],
-    resolve: (sending: Sending) => void,
-  ) {
+  constructor(reply: Reply, response: Response, manner: Manner, done: (sending: Sending) => void) {
     this.#reply = reply
     this.#response = response
-    this.#commonHeaders = commonHeaders
-    this.#resolve = resolve
+    this.#manner = manner
+    this.#done = done
   }
 
   begin(): void {
@@ -116,7 +121,7 @@ class Transmission implements Sink {
       this.#isEnded = true
       this.#response.off('close', this.#onClose)
       this.#response.off('drain', this.#onDrain)
-      this.#resolve({ kind: 'unsent', reason })
+      this.#done({ kind: 'unsent', reason })
       return
     }
     this.#cutOff()
@@ -142,11 +147,11 @@ class Transmission implements Sink {
     if (this.#isHeadOut) return
     this.#isHeadOut = true
     this.#firstByteAt = monotonic()
-    const { status, headers, statedLength, close } = this.#reply
-    const all = [...headers, ...this.#commonHeaders]
+    const { status, headers, statedLength } = this.#reply
+    const all = [...headers, ...this.#manner.headers]
     // Last: behind a Content-Length, Node takes a Content-Disposition for UTF-8.
     if (statedLength !== undefined) all.push('Content-Length', String(statedLength))
-    if (close === true && this.#response.req.httpVersionMajor === 1) all.push('Connection', 'close')
+    if (this.#manner.close && this.#isHttp1()) all.push('Connection', 'close')
     this.#response.writeHead(status, all)
   }
 
@@ -156,8 +161,15 @@ class Transmission implements Sink {
       this.#response.end()
       return
     }
+    const isAllOfIt = this.#bytes === 0
     this.#bytes += last.byteLength
-    this.#response.end(last)
+    if (isAllOfIt && last.byteLength <= ONE_PIECE_BYTES && this.#isHttp1()) {
+      this.#response.end(latin1(last), 'latin1')
+    } else this.#response.end(last)
+  }
+
+  #isHttp1(): boolean {
+    return this.#response.req.httpVersionMajor === 1
   }
 
   readonly #onDrain = (): void => {
@@ -174,7 +186,7 @@ class Transmission implements Sink {
 
   #report(isWhole: boolean): void {
     const pending = isWhole ? 0 : this.#response.writableLength
-    this.#resolve({
+    this.#done({
       kind: 'sent',
       status: this.#isHeadOut ? this.#reply.status : 0,
       bytes: Math.max(0, this.#bytes - pending),
@@ -183,6 +195,11 @@ class Transmission implements Sink {
       endedAt: monotonic(),
     })
   }
+}
+
+/** The bytes as a string, which Node writes in one piece with the head. */
+function latin1({ buffer, byteOffset, byteLength }: Uint8Array): string {
+  return Buffer.from(buffer, byteOffset, byteLength).toString('latin1')
 }
 
 /** Its end is announced within TLS, so that a mere close is no end. */

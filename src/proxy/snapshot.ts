@@ -1,6 +1,7 @@
 // The compiled configuration one exchange is served under. It never changes; a new configuration
 // is a new snapshot.
 
+import type { CancelSignal } from '../primitives/cancel.ts'
 import type { Trail } from '../origin/origin.ts'
 import type { RouteTable } from '../routing/routing.ts'
 import type { CachedOrigin } from './cached-origin.ts'
@@ -24,8 +25,8 @@ export interface RouteRules {
 }
 
 export interface Route extends RouteRules {
-  /** Asks the bucket's origin, for as long as the signal is not aborted. */
-  readonly askFor: (signal: AbortSignal | undefined, trail: Trail) => Ask
+  /** Asks the bucket's origin, for as long as the signal is not cancelled. */
+  readonly askFor: (signal: CancelSignal | undefined, trail: Trail) => Ask
   /** Undefined where the bucket is not cached. */
   readonly cached: CachedOrigin | undefined
 }

@@ -19,12 +19,14 @@ export interface PeerTimeouts {
 }
 
 /**
- * Called when nothing has moved on the connection of an answer: Node restarts a socket's timer
- * whenever bytes move either way and also while its write queue shrinks. Without bytes waiting it
- * is the origin we wait for, and not the peer.
+ * Called when nothing has moved on a connection: Node restarts a socket's timer whenever bytes move
+ * either way and also while its write queue shrinks. Without bytes waiting it is the origin we wait
+ * for, and not the peer; without an answer under way the connection is idle.
  */
-export function cutIfStalled(response: ServerResponse): void {
-  if (response.writableLength > 0) response.destroy()
+export function cutIfStalled(socket: Duplex): void {
+  const answer = runningAnswer(socket)
+  if (answer === undefined) socket.destroy()
+  else if (answer.writableLength > 0) answer.destroy()
 }
 
 /** The answer under way on a connection of HTTP/1. Node itself decides by this field. */

@@ -106,6 +106,7 @@ export class Server {
       answerParserError(error, socket, { id: createId(), maxUriLength })
     })
     listener.on('connect', this.#refuseConnect)
+    listener.on('timeout', cutIfStalled)
     listener.on('connection', (socket: Socket) => {
       this.#sockets.add(socket)
       socket.on('close', () => this.#sockets.delete(socket))
@@ -133,9 +134,10 @@ export class Server {
     if (this.#unasked.size > 0 && this.#unasked.delete(socket)) {
       socket.setTimeout(this.#options.config.limits.stallTimeoutMs)
     }
-    // HTTP/2 reports a cancelled stream as an error of the request; its response closes too.
-    request.on('error', ignore)
-    response.on('timeout', () => cutIfStalled(response))
+    if ('stream' in response) {
+      // HTTP/2 reports a cancelled stream as an error of the request; its response closes too.
+      request.on('error', ignore)
+    }
     if (request.httpVersionMajor !== 1 && !('stream' in response)) {
       // Node takes 'HTTP/2.0' on a request line of HTTP/1.
       answerRefusal(response, new Refusal('invalid_request'), this.#options.createId())
@@ -147,15 +149,12 @@ export class Server {
 
   #run(raw: RawRequest, response: Response, client: string): void {
     this.#running += 1
-    const exchange = this.#options.proxy(raw, response, client)
-    const bug = (error: unknown): void => {
-      this.#options.emit({ kind: 'bug', error })
-      response.destroy()
-    }
-    void exchange.catch(bug).finally(() => {
-      this.#running -= 1
-      if (this.#running === 0) this.#lastEnded?.()
-    })
+    this.#options.proxy(raw, response, client, this.#ended)
+  }
+
+  readonly #ended = (): void => {
+    this.#running -= 1
+    if (this.#running === 0) this.#lastEnded?.()
   }
 
   /** HTTP/2 hands over a response where HTTP/1 hands over the socket. */
