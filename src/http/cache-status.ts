@@ -32,10 +32,11 @@ export type XCache = 'HIT' | 'MISS' | 'STALE' | 'REVALIDATED' | 'BYPASS'
 const CACHE_NAME = 'sluice'
 
 export function formatCacheStatus(outcome: CacheOutcome): string {
-  const parts = outcome.kind === 'hit' ? [CACHE_NAME, 'hit'] : [CACHE_NAME, ...forwarded(outcome)]
-  if (outcome.ttlS !== undefined) parts.push(`ttl=${Math.floor(outcome.ttlS)}`)
-  if (outcome.detail !== undefined) parts.push(`detail=${tokenOrString(outcome.detail)}`)
-  return parts.join('; ')
+  const { ttlS, detail } = outcome
+  let text = outcome.kind === 'hit' ? `${CACHE_NAME}; hit` : `${CACHE_NAME}; ${forwarded(outcome)}`
+  if (ttlS !== undefined) text += `; ttl=${Math.floor(ttlS)}`
+  if (detail !== undefined) text += `; detail=${tokenOrString(detail)}`
+  return text
 }
 
 export function xCache(outcome: CacheOutcome): XCache {
@@ -45,16 +46,17 @@ export function xCache(outcome: CacheOutcome): XCache {
   return outcome.status === 304 ? 'REVALIDATED' : 'MISS'
 }
 
-function forwarded(outcome: Extract<CacheOutcome, { kind: 'forward' }>): string[] {
-  const parts = [`fwd=${outcome.reason}`]
-  if (outcome.status !== undefined) parts.push(`fwd-status=${outcome.status}`)
-  if (outcome.isStored) parts.push('stored')
-  if (outcome.isCollapsed) parts.push('collapsed')
-  return parts
+function forwarded(outcome: Extract<CacheOutcome, { kind: 'forward' }>): string {
+  let text = `fwd=${outcome.reason}`
+  if (outcome.status !== undefined) text += `; fwd-status=${outcome.status}`
+  if (outcome.isStored) text += '; stored'
+  if (outcome.isCollapsed) text += '; collapsed'
+  return text
 }
 
 /** RFC 9651 §3.3.3 and §3.3.4. */
 function tokenOrString(text: string): string {
+  if (text === 'memory') return text
   if (/^[A-Za-z*][!#$%&'*+.^_`|~0-9A-Za-z:/-]*$/.test(text)) return text
   return `"${text.replace(/[^ -~]/g, '?').replace(/["\\]/g, '\\$&')}"`
 }

@@ -24,8 +24,22 @@ export function parseHttpDate(text: string): number | undefined {
   return text.charCodeAt(3) === SPACE ? parseAsctime(text) : parseRfc850(text)
 }
 
+/** Instants are written again and again: those of what is popular, and this second's. */
+const written = new Map<number, string>()
+const WRITTEN_MOST = 1024
+
 /** IMF-fixdate of the second that holds `ms`, which must lie in the years 0 to 9999. */
 export function formatHttpDate(ms: number): string {
+  const second = Math.floor(ms / 1000)
+  const known = written.get(second)
+  if (known !== undefined) return known
+  const text = writeHttpDate(second * 1000)
+  if (written.size >= WRITTEN_MOST) written.clear()
+  written.set(second, text)
+  return text
+}
+
+function writeHttpDate(ms: number): string {
   const days = Math.floor(ms / DAY_MS)
   const seconds = Math.floor((ms - days * DAY_MS) / 1000)
   const { year, month, day } = civilOfDays(days)

@@ -8,6 +8,17 @@ import { isIPv6 } from 'node:net'
  */
 export function parseHost(value: string | undefined): string | undefined {
   if (value === undefined || value === '') return undefined
+  // Requests in a row mostly name the same one.
+  if (value !== last.value) last = { value, host: readHost(value) }
+  return last.host
+}
+
+let last: { readonly value: string; readonly host: string | undefined } = {
+  value: '',
+  host: undefined,
+}
+
+function readHost(value: string): string | undefined {
   const end = value.startsWith('[') ? value.indexOf(']') + 1 : nameEnd(value)
   if (end <= 0 || !isPort(value, end)) return undefined
 

@@ -81,9 +81,10 @@ export class CachedOrigin {
 
   #decide(lookup: Lookup, plan: Plan, context: CachedContext): Obtained | Promise<Obtained> {
     const { policy } = this.#options
-    const { headers } = context
+    const { headers, exchange } = context
+    const askedAt = exchange.arrival.receivedAt
     const request = parseRequestDirectives(headers['cache-control'], headers.pragma)
-    const verdict = decide({ ...lookup, request, policy }, now())
+    const verdict = decide({ ...lookup, request, policy }, askedAt)
     const asksOrigin = verdict.kind === 'fetch' || verdict.kind === 'revalidate'
     // RFC 9111 §5.2.1.5: nothing of what comes may be kept, and nobody else may wait for it.
     if (asksOrigin && request.noStore) return this.#around(plan, context, verdict.why)
@@ -106,7 +107,7 @@ export class CachedOrigin {
     const held = { stored, lookup }
     if (verdict.kind === 'revalidate') return this.#revalidate(verdict, held, plan, context)
     if (verdict.kind === 'refresh') this.#renewBehind(stored, plan, context)
-    return this.#serve(stored, plan, context, hit(held))
+    return this.#serve(stored, plan, context, hit(held, context.exchange.arrival.receivedAt))
   }
 
   #serve(
@@ -257,18 +258,18 @@ export class CachedOrigin {
   }
 }
 
-function hit({ stored, lookup }: Stored): Extract<CacheOutcome, { kind: 'hit' }> {
-  const ttlS = ttlOf(stored, lookup)
+function hit({ stored, lookup }: Stored, at: number): Extract<CacheOutcome, { kind: 'hit' }> {
+  const ttlS = ttlOf(stored, lookup, at)
   return { kind: 'hit', isStale: ttlS <= 0, ttlS, detail: lookup.tier ?? 'memory' }
 }
 
 /** Asked for anew, in vain or for too long: what is stale is sent instead. */
 function instead({ stored, lookup }: Stored): CacheOutcome {
-  return { ...forwarded('stale'), isStale: true, ttlS: ttlOf(stored, lookup) }
+  return { ...forwarded('stale'), isStale: true, ttlS: ttlOf(stored, lookup, now()) }
 }
 
-function ttlOf(stored: StoredHead, { softPurgedAt }: Lookup): number {
-  return (periodsOf(stored, softPurgedAt).freshUntil - now()) / 1000
+function ttlOf(stored: StoredHead, { softPurgedAt }: Lookup, at: number): number {
+  return (periodsOf(stored, softPurgedAt).freshUntil - at) / 1000
 }
 
 /** The head was there, the bytes are not. */

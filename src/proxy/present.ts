@@ -20,18 +20,21 @@ const REDIRECT_FIELDS = new Set(['cache-control', 'expires'])
 const CONTENT_TYPE = new Set(['content-type'])
 
 export function present(obtained: Obtained, plan: Plan, route: RouteRules): Reply {
-  const reply = presentSelected(obtained, plan, route)
-  const { aged } = obtained
-  return aged === undefined ? reply : { ...reply, headers: [...reply.headers, ...agedFields(aged)] }
+  const draft = presentSelected(obtained, plan, route)
+  if (obtained.aged !== undefined) addAge(obtained.aged, draft.headers)
+  return draft
 }
 
 /** RFC 9111 §5.1: what comes out of a cache says how old it is, and what comes just now does not. */
-function agedFields({ dateAt, ageMs }: NonNullable<Obtained['aged']>): string[] {
-  const date = ['Date', formatHttpDate(dateAt)]
-  return ageMs === undefined ? date : [...date, 'Age', String(Math.floor(ageMs / 1000))]
+function addAge({ dateAt, ageMs }: NonNullable<Obtained['aged']>, headers: string[]): void {
+  headers.push('Date', formatHttpDate(dateAt))
+  if (ageMs !== undefined) headers.push('Age', String(Math.floor(ageMs / 1000)))
 }
 
-function presentSelected(obtained: Obtained, plan: Plan, route: RouteRules): Reply {
+/** A reply whose list of fields is nobody else's, and may still be added to. */
+type Draft = Reply & { readonly headers: string[] }
+
+function presentSelected(obtained: Obtained, plan: Plan, route: RouteRules): Draft {
   const { head, selected } = obtained
   switch (selected.kind) {
     case 'precondition-failed':
@@ -55,32 +58,33 @@ function presentSelected(obtained: Obtained, plan: Plan, route: RouteRules): Rep
 
 /** The operator's own fields, in place of those with the same names. */
 export function operated(
-  headers: readonly string[],
+  headers: string[],
   route: RouteRules,
-): Pick<Reply, 'headers' | 'commonHeaders'> {
+): Pick<Draft, 'headers' | 'commonHeaders'> {
   const { setHeaders, ownedHeaders, commonHeaders } = route
   if (ownedHeaders.size === 0) return { headers, commonHeaders }
   return { headers: [...dropFields(headers, ownedHeaders), ...setHeaders], commonHeaders }
 }
 
-function notModified(head: ObjectHead, plan: Plan, route: RouteRules): Reply {
+function notModified(head: ObjectHead, plan: Plan, route: RouteRules): Draft {
   const kept = keepFields(objectFields(head, plan, route), NOT_MODIFIED_FIELDS)
   return { status: 304, ...operated(kept, route), body: noBody }
 }
 
-function redirect({ fields }: ObjectHead, location: string, route: RouteRules): Reply {
+function redirect({ fields }: ObjectHead, location: string, route: RouteRules): Draft {
   const isPath = location.startsWith('/') && route.pathPrefix !== '/'
   const headers = ['Location', isPath ? route.pathPrefix + location : location]
   headers.push(...keepFields(fields, REDIRECT_FIELDS))
   return { status: 301, ...operated(headers, route), body: noBody, statedLength: 0 }
 }
 
-function whole({ head, body }: Obtained, plan: Plan, route: RouteRules): Reply {
+function whole({ head, body }: Obtained, plan: Plan, route: RouteRules): Draft {
   const headers = objectFields(head, plan, route)
   headers.push(...head.checksums)
   // A HEAD states the length that a GET would have.
   const statedLength = plan.method === 'HEAD' ? head.size : bodyLength(body)
-  return { status: 200, ...operated(headers, route), body, statedLength }
+  const { headers: all, commonHeaders } = operated(headers, route)
+  return { status: 200, headers: all, commonHeaders, body, statedLength }
 }
 
 function part(
@@ -88,7 +92,7 @@ function part(
   { range, size }: { readonly range: ByteRange; readonly size: number },
   plan: Plan,
   route: RouteRules,
-): Reply {
+): Draft {
   const headers = objectFields(head, plan, route)
   headers.push('Content-Range', formatContentRange(range, size))
   const statedLength = range.last - range.first + 1
@@ -96,7 +100,7 @@ function part(
 }
 
 /** Each part names the object's type; the whole is a multipart, whatever the operator sets. */
-function parts({ head, body, multipartType }: Obtained, plan: Plan, route: RouteRules): Reply {
+function parts({ head, body, multipartType }: Obtained, plan: Plan, route: RouteRules): Draft {
   const { headers, commonHeaders } = operated(objectFields(head, plan, route), route)
   const typed = [...dropFields(headers, CONTENT_TYPE), 'Content-Type', multipartType ?? '']
   return { status: 206, headers: typed, commonHeaders, body, statedLength: bodyLength(body) }

@@ -80,11 +80,10 @@ function hostOf(raw: RawRequest, authority: string | undefined): string | undefi
     if (httpVersionMajor === 1 && httpVersionMinor === 0) return undefined
     throw new Refusal('invalid_request', { cause: 'no Host' })
   }
+  const own = parseHost(named)
   // RFC 9112 §3.2.2: an absolute target's authority stands before Host.
-  const host = parseHost(authority ?? named)
-  if (host === undefined || parseHost(named) === undefined) {
-    throw new Refusal('invalid_request', { cause: 'not a host' })
-  }
+  const host = own === undefined || authority === undefined ? own : parseHost(authority)
+  if (host === undefined) throw new Refusal('invalid_request', { cause: 'not a host' })
   return host
 }
 

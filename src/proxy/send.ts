@@ -198,8 +198,10 @@ class Transmission implements Sink {
 }
 
 /** The bytes as a string, which Node writes in one piece with the head. */
-function latin1({ buffer, byteOffset, byteLength }: Uint8Array): string {
-  return Buffer.from(buffer, byteOffset, byteLength).toString('latin1')
+function latin1(bytes: Uint8Array): string {
+  const { buffer, byteOffset, byteLength } = bytes
+  const same = bytes instanceof Buffer ? bytes : Buffer.from(buffer, byteOffset, byteLength)
+  return same.toString('latin1')
 }
 
 /** Its end is announced within TLS, so that a mere close is no end. */
