@@ -8,6 +8,7 @@ import type { StreamBody } from '../exchange/body.ts'
 import type { Emit } from '../exchange/event.ts'
 import type { ObjectHead } from '../exchange/object-head.ts'
 import { ContinuedBody } from './continued-body.ts'
+import type { ContinuedBodyOptions } from './continued-body.ts'
 import { HealthCheck } from './health.ts'
 import type { ObjectAnswer, ObjectQuestion } from './question.ts'
 import { Replica } from './replica.ts'
@@ -72,23 +73,40 @@ export class Origin {
     return Object.fromEntries(this.#set.replicas.map((replica) => [replica.name, replica.health]))
   }
 
-  async ask(
+  ask(
     question: ObjectQuestion,
     { signal, trail }: { signal: CancelSignal | undefined; trail: Trail },
   ): Promise<OriginAnswer> {
-    const { answer, lease } = await this.#set.ask(question, { signal, trail, phase: 'head' })
-    if (answer.kind !== 'object') return answer
-    const body = (first: number, last: number | undefined): StreamBody =>
-      new ContinuedBody({
-        set: this.#set,
-        question,
-        found: answer,
-        lease,
-        trail,
-        first,
-        last,
-      })
-    const { head, first, last } = answer
-    return { kind: 'object', head, first, last, body, discard: () => body(first, last).discard() }
+    const set = this.#set
+    return set.ask(question, { signal, trail, phase: 'head' }).then(({ answer, lease }) => {
+      if (answer.kind !== 'object') return answer
+      return new Delivery({ set, question, found: answer, lease, trail })
+    })
   }
 }
+
+class Delivery implements Delivered {
+  readonly kind = 'object'
+  readonly head: ObjectHead
+  readonly first: number
+  readonly last: number | undefined
+  readonly #source: DeliverySource
+
+  constructor(source: DeliverySource) {
+    const { head, first, last } = source.found
+    this.head = head
+    this.first = first
+    this.last = last
+    this.#source = source
+  }
+
+  body(first: number, last: number | undefined): StreamBody {
+    return new ContinuedBody({ ...this.#source, first, last })
+  }
+
+  discard(): void {
+    this.body(this.first, this.last).discard()
+  }
+}
+
+type DeliverySource = Omit<ContinuedBodyOptions, 'first' | 'last'>

@@ -162,13 +162,15 @@ export class ReplicaSet {
     try {
       const timeoutMs = Math.min(replica.config.timeoutMs, search.deadline - startedAt)
       const answer = await replica.ask(question, { timeoutMs: Math.max(1, timeoutMs), signal })
+      const answeredAt = monotonic()
+      replica.noteLatency(answeredAt - startedAt, answeredAt)
       const unfit = reject?.(answer)
       if (unfit !== undefined) {
         if (answer.kind === 'object') answer.body.discard()
         search.excluded.add(replica)
         throw unfit
       }
-      this.#firstByteMs.add(monotonic() - startedAt)
+      this.#firstByteMs.add(answeredAt - startedAt)
       if (answer.kind !== 'object') lease.settle('success')
       return { answer, lease }
     } catch (error) {

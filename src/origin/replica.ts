@@ -87,12 +87,13 @@ export class Replica {
     if (settle(this.#breaker, this.#options.policy, end)) this.#announce()
   }
 
-  async ask(question: ObjectQuestion, limits: AskLimits): Promise<ObjectAnswer> {
-    const startedAt = monotonic()
-    const answer = await this.#endpoint.ask(question, limits)
-    const answeredAt = monotonic()
-    observeLatency(this.#latency, answeredAt - startedAt, answeredAt)
-    return answer
+  ask(question: ObjectQuestion, limits: AskLimits): Promise<ObjectAnswer> {
+    return this.#endpoint.ask(question, limits)
+  }
+
+  /** Told how long an answer took to its first byte. */
+  noteLatency(ms: number, answeredAt: number): void {
+    observeLatency(this.#latency, ms, answeredAt)
   }
 
   /** Throws unless the bucket, or the one key, answers: by the same road a delivery takes. */

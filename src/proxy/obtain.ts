@@ -29,6 +29,8 @@ export interface Obtained {
 export type Obtain = (plan: Plan) => Obtained | Promise<Obtained>
 
 type Bytes = Pick<Obtained, 'body' | 'multipartType'>
+/** Undefined when the object is no longer the one that was found. */
+type Had = Bytes | undefined
 
 export interface Found {
   readonly head: ObjectHead
@@ -45,10 +47,13 @@ export async function obtain(plan: Plan, ask: Ask): Promise<Obtained> {
   // S3 answers the empty key with the bucket itself.
   if (plan.key === '') throw new Refusal('not_found')
   for (let look = 0; look < MAX_LOOKS; look += 1) {
-    const found = await find(plan, ask)
+    const question = questionFor(plan)
+    const answer = await ask(question)
+    const found = foundAtOnce(answer, question) ?? (await find(answer, question, ask))
     const selected = select(plan, found.head, found)
-    const bytes = await bytesFor(selected, found, plan, ask)
-    if (bytes !== undefined) return { head: found.head, selected, ...bytes }
+    const had = bytesFor(selected, found, plan, ask)
+    const bytes = had instanceof Promise ? await had : had
+    if (bytes !== undefined) return obtained(found, selected, bytes)
   }
   throw new Refusal('origin_failed', { cause: 'the object changes faster than it can be read' })
 }
@@ -57,24 +62,39 @@ export async function obtain(plan: Plan, ask: Ask): Promise<Obtained> {
 export async function obtainFrom(found: Found, plan: Plan, ask: Ask): Promise<Obtained> {
   const selected = select(plan, found.head, found)
   const bytes = await bytesFor(selected, found, plan, ask)
-  return bytes === undefined ? obtain(plan, ask) : { head: found.head, selected, ...bytes }
+  return bytes === undefined ? obtain(plan, ask) : obtained(found, selected, bytes)
 }
 
-async function find(plan: Plan, ask: Ask): Promise<Found> {
+function obtained({ head }: Found, selected: Selected, { body, multipartType }: Bytes): Obtained {
+  return multipartType === undefined
+    ? { head, selected, body }
+    : { head, selected, body, multipartType }
+}
+
+function questionFor(plan: Plan): ObjectQuestion {
   const { key, versionId, partNumber } = plan
-  const object = { key, versionId }
-  const isHead = isHeadEnough(plan)
-  const answer = await ask(
-    isHead
-      ? { ...object, partNumber, method: 'HEAD' }
-      : { ...object, partNumber, method: 'GET', range: plan.ranges?.[0] },
-  )
+  if (isHeadEnough(plan)) return { method: 'HEAD', key, versionId, partNumber }
+  return { method: 'GET', key, versionId, partNumber, range: plan.ranges?.[0] }
+}
+
+/** The bytes asked for, of an object whose size is told: nothing more has to be found out. */
+function foundAtOnce(answer: OriginAnswer, { method }: ObjectQuestion): Found | undefined {
+  if (method !== 'GET' || answer.kind !== 'object' || answer.head.size === undefined) {
+    return undefined
+  }
+  const { head, first, last } = answer
+  return { head, first, last, delivered: answer }
+}
+
+async function find(
+  answer: OriginAnswer,
+  { method, key, versionId }: ObjectQuestion,
+  ask: Ask,
+): Promise<Found> {
+  const askHead = (): Promise<OriginAnswer> => ask({ method: 'HEAD', key, versionId })
   // Only the size says whether the range or the server is wrong, and conditions come before it.
-  if (answer.kind === 'unsatisfiable') return headOnly(await ask({ ...object, method: 'HEAD' }))
-  if (isHead) return headOnly(answer)
-  const delivered = requireObject(answer)
-  if (delivered.head.size !== undefined) return { ...delivered, delivered }
-  return measured(delivered, () => ask({ ...object, method: 'HEAD' }))
+  if (answer.kind === 'unsatisfiable') return headOnly(await askHead())
+  return method === 'HEAD' ? headOnly(answer) : measured(requireObject(answer), askHead)
 }
 
 function isHeadEnough({ method, isRevalidation, ranges }: Plan): boolean {
@@ -83,10 +103,6 @@ function isHeadEnough({ method, isRevalidation, ranges }: Plan): boolean {
   const [first] = ranges
   // Some servers answer the last zero bytes with all of them.
   return ranges.length > 1 || (first?.kind === 'suffix' && first.length === 0)
-}
-
-async function headOf(askHead: () => Promise<OriginAnswer>): Promise<Found> {
-  return headOnly(await askHead())
 }
 
 function headOnly(answer: OriginAnswer): Found {
@@ -100,22 +116,19 @@ async function measured(
   delivered: Delivered,
   askHead: () => Promise<OriginAnswer>,
 ): Promise<Found> {
-  const { head } = await headOf(askHead).catch((error: unknown) => {
-    delivered.discard()
-    throw error
-  })
+  const { head } = await askHead()
+    .then(headOnly)
+    .catch((error: unknown) => {
+      delivered.discard()
+      throw error
+    })
   const isSame = head.etag !== undefined && head.etag === delivered.head.etag
-  if (!isSame || head.size === undefined) return { ...delivered, delivered }
-  return { head, first: delivered.first, last: head.size - 1, delivered }
+  const { first, last } = delivered
+  if (!isSame || head.size === undefined) return { head: delivered.head, first, last, delivered }
+  return { head, first, last: head.size - 1, delivered }
 }
 
-/** Undefined when the object is no longer the one that was found. */
-async function bytesFor(
-  selected: Selected,
-  found: Found,
-  plan: Plan,
-  ask: Ask,
-): Promise<Bytes | undefined> {
+function bytesFor(selected: Selected, found: Found, plan: Plan, ask: Ask): Had | Promise<Had> {
   if (plan.method === 'HEAD') return NO_BYTES
   switch (selected.kind) {
     case 'not-modified':
@@ -135,12 +148,12 @@ async function bytesFor(
 }
 
 /** The bytes on their way, if they are the wanted ones, else those of a further question. */
-async function oneStream(
+function oneStream(
   range: ByteRange | undefined,
   { head, first, last, delivered }: Found,
   plan: Plan,
   ask: Ask,
-): Promise<Bytes | undefined> {
+): Had | Promise<Had> {
   const wantedFirst = range?.first ?? 0
   const wantedLast = range?.last ?? (head.size === undefined ? undefined : head.size - 1)
   const reaches = last === undefined || (wantedLast !== undefined && wantedLast <= last)
@@ -148,8 +161,7 @@ async function oneStream(
     return { body: delivered.body(wantedFirst, wantedLast) }
   }
   delivered?.discard()
-  const body = await askAgain(range, head, plan, ask)
-  return body && { body }
+  return askAgain(range, head, plan, ask).then((body) => body && { body })
 }
 
 async function severalParts(

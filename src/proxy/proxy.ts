@@ -71,87 +71,71 @@ export function createProxy(options: ProxyOptions): Proxy {
       target: raw.url ?? '',
       clientAddress,
     })
-    begin({ raw, response, exchange, snapshot, options, done })
+    answer({ raw, response, exchange, snapshot, options, done }, true)
   }
 }
 
-function begin(visit: Visit): void {
+/** What lies in memory is on its way within one turn of the event loop. */
+function answer(visit: Visit, mayRepeat: boolean): void {
+  let reply: Reply | Promise<Reply>
   try {
-    const reply = answer(visit)
-    // What lies in memory is on its way within one turn of the event loop.
-    if (reply instanceof Promise) deliverLater(reply, visit)
-    else deliver(reply, visit)
+    reply = replyTo(visit)
   } catch (error) {
-    breakOff(error, visit)
+    deny(error, visit)
+    return
   }
+  if (reply instanceof Promise) answerLater(reply, visit, mayRepeat)
+  else deliver(reply, visit, mayRepeat)
 }
 
-/** Undefined when the client has left: nobody waits for a no. */
-function answer(visit: Visit): Reply | undefined | Promise<Reply | undefined> {
-  const { raw, exchange, snapshot, options } = visit
+function replyTo({ raw, exchange, snapshot, options }: Visit): Reply | Promise<Reply> {
   const { purging, status } = options
-  try {
-    const reply =
-      raw.method === 'PURGE' && purging !== undefined
-        ? answerPurge(raw, exchange, snapshot, purging)
-        : handle(raw, exchange, snapshot, status)
-    return reply instanceof Promise ? reply.catch((error: unknown) => no(error, visit)) : reply
-  } catch (error) {
-    return no(error, visit)
+  if (raw.method === 'PURGE' && purging !== undefined) {
+    return answerPurge(raw, exchange, snapshot, purging)
   }
+  return handle(raw, exchange, snapshot, status)
 }
 
-function deliverLater(reply: Promise<Reply | undefined>, visit: Visit): void {
+function answerLater(pending: Promise<Reply>, visit: Visit, mayRepeat: boolean): void {
   const { response, exchange } = visit
   response.on('close', () => {
     if (!response.writableFinished) exchange.leaving.cancel()
   })
-  deliverWhenKnown(reply, visit, true)
-}
-
-function deliverWhenKnown(
-  reply: Promise<Reply | undefined>,
-  visit: Visit,
-  mayRepeat: boolean,
-): void {
-  reply.then(
-    (known) => deliver(known, visit, mayRepeat),
-    (error: unknown) => breakOff(error, visit),
+  pending.then(
+    (reply) => deliver(reply, visit, mayRepeat),
+    (error: unknown) => deny(error, visit),
   )
 }
 
-function deliver(reply: Reply | undefined, visit: Visit, mayRepeat = true): void {
-  if (reply === undefined) {
-    conclude(nothing(), visit)
-    return
-  }
+function deliver(reply: Reply, visit: Visit, mayRepeat: boolean): void {
   try {
     send(reply, visit.response, mannerFor(reply, visit), (sending) => {
       if (sending.kind === 'sent') conclude(sending, visit)
-      else sayInstead(sending.reason, visit, mayRepeat)
+      // Not a byte has left: an object that changed is looked at again, and else the truth is told.
+      else if (sending.reason instanceof ObjectChanged && mayRepeat) answer(visit, false)
+      else deny(sending.reason, visit)
     })
   } catch (error) {
     breakOff(error, visit)
   }
 }
 
-/** Not a byte has left: an object that changed is looked at again, and else the truth is told. */
-function sayInstead(reason: Error, visit: Visit, mayRepeat: boolean): void {
-  const isWorthAnotherLook = reason instanceof ObjectChanged && mayRepeat
-  const second = isWorthAnotherLook ? answer(visit) : no(reason, visit)
-  if (second instanceof Promise) deliverWhenKnown(second, visit, false)
-  else deliver(second, visit, false)
+function deny(error: unknown, visit: Visit): void {
+  // The client has left: nobody waits for a no.
+  if (visit.exchange.leaving.isCancelled) conclude(undefined, visit)
+  else deliver(no(error, visit), visit, false)
 }
 
 /** An answer that cannot be written is a bug, and must not be one of the whole process. */
 function breakOff(error: unknown, visit: Visit): void {
   visit.options.reportBug(error, visit.exchange.arrival.id)
   visit.response.destroy()
-  conclude(nothing(), visit)
+  conclude(undefined, visit)
 }
 
-function conclude(sent: Sent, { exchange, options, done }: Visit): void {
-  exchange.sent = sent
+/** Without an answer sent: nothing of it has left. */
+function conclude(sent: Sent | undefined, { exchange, options, done }: Visit): void {
+  exchange.sent = sent ?? { ...NOTHING_SENT, endedAt: monotonic() }
   options.observe(exchange)
   done()
 }
@@ -167,6 +151,8 @@ function mannerFor({ commonHeaders }: Reply, { exchange, snapshot, options }: Vi
   return { headers: own, close: options.status.isDraining() || facts.receive?.hasBody !== false }
 }
 
+const NOTHING_SENT = { status: 0, bytes: 0, isWhole: false, firstByteAt: undefined }
+
 const BYPASS: CacheOutcome = {
   kind: 'forward',
   reason: 'bypass',
@@ -174,13 +160,7 @@ const BYPASS: CacheOutcome = {
   isCollapsed: false,
 }
 
-function nothing(): Sent {
-  return { status: 0, bytes: 0, isWhole: false, firstByteAt: undefined, endedAt: monotonic() }
-}
-
-/** Undefined when nobody is left to be told. */
-function no(error: unknown, { raw, exchange, options }: Visit): Reply | undefined {
-  if (exchange.leaving.isCancelled) return undefined
+function no(error: unknown, { raw, exchange, options }: Visit): Reply {
   const refusal = refusalFrom(error)
   const { id, method, target } = exchange.arrival
   exchange.note('refusal', { code: refusal.code, cause: refusal.cause })
