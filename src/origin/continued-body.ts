@@ -28,7 +28,7 @@ export interface ContinuedBodyOptions {
   readonly last: number | undefined
 }
 
-export class ContinuedBody implements StreamBody, Flow {
+export class ContinuedBody implements StreamBody, Flow, Sink {
   readonly kind = 'stream'
   readonly length: number | undefined
   readonly #options: ContinuedBodyOptions
@@ -87,19 +87,14 @@ export class ContinuedBody implements StreamBody, Flow {
   }
 
   #attach(): void {
-    const source = this.#source
-    const sink: Sink = {
-      write: (chunk) => this.#take(chunk),
-      end: () => this.#ended(),
-      fail: (reason) => this.#broke(failureFrom(reason)),
-    }
-    const flow = source.start(sink)
+    const flow = this.#source.start(this)
     this.#flow = flow
     // The reader may have had enough while the source was only starting.
     if (this.#isCutOff) flow.stop()
   }
 
-  #take(chunk: Uint8Array): boolean {
+  /** From the source of the moment, as are `end` and `fail`. */
+  write(chunk: Uint8Array): boolean {
     if (this.#isOver) return true
     const wanted = this.#cut(chunk)
     this.#sourceAt += chunk.byteLength
@@ -140,7 +135,7 @@ export class ContinuedBody implements StreamBody, Flow {
     this.#sink?.end()
   }
 
-  #ended(): void {
+  end(): void {
     if (this.#isOver) return
     if (this.#options.last === undefined || this.#isComplete()) {
       this.#conclude('success')
@@ -148,6 +143,10 @@ export class ContinuedBody implements StreamBody, Flow {
       return
     }
     this.#broke(new OriginFailure('truncated', 'the body ended before its length'))
+  }
+
+  fail(reason: Error): void {
+    this.#broke(failureFrom(reason))
   }
 
   #broke(failure: OriginFailure): void {

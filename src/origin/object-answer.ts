@@ -87,14 +87,15 @@ export function readHead(headers: AnswerHeaders, size: number | undefined): Obje
     const value = single(headers[name])
     if (value !== undefined) fields.push(sentName, value)
   }
+  const { metadata, checksums } = amazonsOwn(headers)
   return {
     size,
     etag: single(headers['etag']),
     lastModified: single(headers['last-modified']),
     contentType: single(headers['content-type']),
     fields,
-    metadata: prefixed(headers, 'x-amz-meta-'),
-    checksums: prefixed(headers, 'x-amz-checksum-'),
+    metadata,
+    checksums,
     versionId: single(headers['x-amz-version-id']),
     caching: readCaching(headers),
     redirectLocation: single(headers['x-amz-website-redirect-location']),
@@ -114,13 +115,16 @@ export function readCaching(headers: AnswerHeaders): CachingFields {
   }
 }
 
-function prefixed(headers: AnswerHeaders, prefix: string): string[] {
-  const found: string[] = []
+function amazonsOwn(headers: AnswerHeaders): Pick<ObjectHead, 'metadata' | 'checksums'> {
+  const metadata: string[] = []
+  const checksums: string[] = []
   for (const name in headers) {
-    const value = name.startsWith(prefix) ? single(headers[name]) : undefined
-    if (value !== undefined) found.push(name, value)
+    if (!name.startsWith('x-amz-')) continue
+    const value = single(headers[name]) ?? ''
+    if (name.startsWith('x-amz-meta-')) metadata.push(name, value)
+    else if (name.startsWith('x-amz-checksum-')) checksums.push(name, value)
   }
-  return found
+  return { metadata, checksums }
 }
 
 function single(value: string | string[] | undefined): string | undefined {

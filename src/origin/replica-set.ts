@@ -37,9 +37,10 @@ export interface Leased {
 interface Search {
   readonly context: AskContext
   readonly deadline: number
-  readonly tries: Map<Replica, number>
+  /** In their order; one may stand there twice. */
+  readonly tried: Replica[]
   /** Holds another version, or has not the object: no use in this search. */
-  readonly excluded: Set<Replica>
+  readonly excluded: Replica[]
   attempts: number
 }
 
@@ -76,7 +77,7 @@ export class ReplicaSet {
         context.trail.replica = leased.lease.replica.name
         if (!this.#isWorthAskingElsewhere(leased, search)) return leased
         leased.lease.settle('success')
-        search.excluded.add(replica)
+        search.excluded.push(replica)
       } catch (error) {
         failure = failureFrom(error)
         if (failure.kind === 'cancelled' || monotonic() >= search.deadline) throw failure
@@ -85,24 +86,19 @@ export class ReplicaSet {
   }
 
   #begin(context: AskContext): Search {
-    const tries = new Map<Replica, number>()
     const { broken = [] } = context
-    for (const replica of broken) tries.set(replica, (tries.get(replica) ?? 0) + 1)
     const deadline = monotonic() + this.#config.firstByteBudgetMs
-    return { context, deadline, tries, excluded: new Set(), attempts: broken.length }
+    return { context, deadline, tried: [...broken], excluded: [], attempts: broken.length }
   }
 
   #fresh(search: Search): Replica | undefined {
-    return this.#choose(this.#usable(search, (replica) => !search.tries.has(replica)))
+    return this.#choose(this.#usable(search, 'fresh'))
   }
 
   /** A replica to try once more, after the wait that is due. */
   async #repeat(search: Search): Promise<Replica | undefined> {
     if (search.attempts >= this.#config.retry.maxAttempts) return undefined
-    const repeats = leastTried(
-      this.#usable(search, () => true),
-      search.tries,
-    )
+    const repeats = leastTried(this.#usable(search, 'any'), search.tried)
     if (repeats.length === 0) return undefined
     // A broken body is resumed without asking the allowance: the work is half done already.
     if (search.context.phase === 'head' && !spend(this.#repeats)) return undefined
@@ -112,12 +108,16 @@ export class ReplicaSet {
   }
 
   /** Healthy ones if there are any; one that probes call unhealthy is better than none. */
-  #usable(search: Search, wanted: (replica: Replica) => boolean): Replica[] {
-    const usable = this.replicas.filter(
-      (replica) => wanted(replica) && !search.excluded.has(replica) && replica.wouldAdmit(),
-    )
-    const healthy = usable.filter((replica) => replica.probed !== 'unhealthy')
-    return healthy.length > 0 ? healthy : usable
+  #usable({ tried, excluded }: Search, wanted: 'fresh' | 'any'): Replica[] {
+    const healthy: Replica[] = []
+    const doubtful: Replica[] = []
+    for (const replica of this.replicas) {
+      if (wanted === 'fresh' && tried.includes(replica)) continue
+      if (excluded.includes(replica) || !replica.wouldAdmit()) continue
+      if (replica.probed === 'unhealthy') doubtful.push(replica)
+      else healthy.push(replica)
+    }
+    return healthy.length > 0 ? healthy : doubtful
   }
 
   #attempt(replica: Replica, question: ObjectQuestion, search: Search): Promise<Leased> {
@@ -129,7 +129,7 @@ export class ReplicaSet {
       signal,
       first: (own) => this.#try(replica, question, search, own),
       second: (own) => {
-        const others = this.#usable(search, (other) => !search.tries.has(other))
+        const others = this.#usable(search, 'fresh')
         const other = others.length > 0 && spend(this.#hedges) ? this.#choose(others) : undefined
         return other === undefined ? undefined : this.#try(other, question, search, own)
       },
@@ -154,7 +154,7 @@ export class ReplicaSet {
   ): Promise<Leased> {
     const { trail, phase, reject } = search.context
     search.attempts += 1
-    search.tries.set(replica, (search.tries.get(replica) ?? 0) + 1)
+    search.tried.push(replica)
     const lease = Lease.take(replica)
     if (lease === undefined) throw this.#unavailable()
     trail.attempts += 1
@@ -167,7 +167,7 @@ export class ReplicaSet {
       const unfit = reject?.(answer)
       if (unfit !== undefined) {
         if (answer.kind === 'object') answer.body.discard()
-        search.excluded.add(replica)
+        search.excluded.push(replica)
         throw unfit
       }
       this.#firstByteMs.add(answeredAt - startedAt)
@@ -186,7 +186,7 @@ export class ReplicaSet {
 
   #isWorthAskingElsewhere({ answer }: Leased, search: Search): boolean {
     if (!this.#config.failoverOnNotFound || answer.kind !== 'not-found') return false
-    return this.#usable(search, (replica) => !search.tries.has(replica)).length > 0
+    return this.#usable(search, 'fresh').length > 0
   }
 
   #unavailable(): OriginFailure {
@@ -204,8 +204,8 @@ function blamesSetUp(failure: OriginFailure | undefined): boolean {
   return failure?.kind === 'misconfigured' || failure?.kind === 'credentials'
 }
 
-function leastTried(replicas: readonly Replica[], tries: ReadonlyMap<Replica, number>): Replica[] {
-  const count = (replica: Replica): number => tries.get(replica) ?? 0
+function leastTried(replicas: readonly Replica[], tried: readonly Replica[]): Replica[] {
+  const count = (replica: Replica): number => tried.filter((one) => one === replica).length
   const fewest = Math.min(...replicas.map(count))
   return replicas.filter((replica) => count(replica) === fewest)
 }

@@ -16,7 +16,7 @@ import type { AskLimits, ObjectAnswer, ObjectQuestion } from './question.ts'
 import { meaningOf, parseS3Error } from './s3-error.ts'
 import type { AnswerMeaning, S3Error } from './s3-error.ts'
 import { canonicalQuery, createSigner } from './sign.ts'
-import type { Credentials, Signer } from './sign.ts'
+import type { CanonicalHeaders, Credentials, Signer } from './sign.ts'
 import { readText, Transport } from './transport.ts'
 import type { Answer } from './transport.ts'
 
@@ -26,7 +26,8 @@ const RETIRED_AFTER_MS = 60_000
 const MUTE_STATUSES = new Set([301, 307, 400, 403, 404])
 
 const NO_CREDENTIALS = 'there are no credentials to sign with'
-const CHECKSUM_MODE = [['x-amz-checksum-mode', 'ENABLED']] as const
+const CHECKSUM_MODE: CanonicalHeaders = [['x-amz-checksum-mode', 'ENABLED']]
+const NO_HEADERS: CanonicalHeaders = []
 
 /** One limit for all that an attempt may have to ask. */
 interface Patience {
@@ -94,14 +95,15 @@ export class S3Endpoint {
     const path = this.#pathOf(question.key)
     const query = queryOf(question)
     // A checksum is of the whole object, so only the whole asks for it.
-    const amzHeaders = question.range === undefined ? CHECKSUM_MODE : []
-    const headers = ['host', address.host, ...amzHeaders.flat()]
+    const amzHeaders = question.range === undefined ? CHECKSUM_MODE : NO_HEADERS
+    const headers = ['host', address.host]
+    for (const [name, value] of amzHeaders) headers.push(name, value)
     if (credentials !== undefined) {
       const unsigned = { method, host: address.host, path, query, amzHeaders }
       headers.push(...sign(unsigned, credentials, now()))
     }
     if (question.range !== undefined) headers.push('range', formatRange(question.range))
-    headers.push(...conditionsOf(question))
+    addConditions(question, headers)
     const target = query === '' ? path : `${path}?${query}`
     const timeoutMs = msLeft(patience)
     return transport.send({ method, path: target, headers, timeoutMs }, patience.signal)
@@ -174,12 +176,11 @@ function queryOf({ versionId, partNumber }: ObjectQuestion): string {
   return canonicalQuery(parameters)
 }
 
-function conditionsOf({ ifMatch, ifNoneMatch, ifModifiedSince }: ObjectQuestion): string[] {
-  const headers: string[] = []
+function addConditions(question: ObjectQuestion, headers: string[]): void {
+  const { ifMatch, ifNoneMatch, ifModifiedSince } = question
   if (ifMatch !== undefined) headers.push('if-match', ifMatch)
   if (ifNoneMatch !== undefined) headers.push('if-none-match', ifNoneMatch)
   if (ifModifiedSince !== undefined) headers.push('if-modified-since', ifModifiedSince)
-  return headers
 }
 
 function isConditional({ ifNoneMatch, ifModifiedSince }: ObjectQuestion): boolean {

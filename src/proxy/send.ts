@@ -65,6 +65,7 @@ class Transmission implements Sink {
   #flow: Flow | undefined
   #isHeadOut = false
   #isEnded = false
+  #isAwaitingDrain = false
   #bytes = 0
   #firstByteAt: number | undefined
 
@@ -101,7 +102,9 @@ class Transmission implements Sink {
       return true
     }
     this.#bytes += chunk.byteLength
-    return this.#response.write(chunk)
+    const goOn = this.#response.write(chunk)
+    if (!goOn) this.#awaitDrain()
+    return goOn
   }
 
   end(): void {
@@ -120,7 +123,6 @@ class Transmission implements Sink {
     if (!this.#isHeadOut) {
       this.#isEnded = true
       this.#response.off('close', this.#onClose)
-      this.#response.off('drain', this.#onDrain)
       this.#done({ kind: 'unsent', reason })
       return
     }
@@ -137,10 +139,15 @@ class Transmission implements Sink {
   }
 
   #stream(body: StreamBody): void {
-    this.#response.on('drain', this.#onDrain)
     this.#flow = body.start(this)
     // The client may have gone while the source was only starting.
     if (isGone(this.#response)) this.#flow.stop()
+  }
+
+  #awaitDrain(): void {
+    if (this.#isAwaitingDrain) return
+    this.#isAwaitingDrain = true
+    this.#response.on('drain', this.#onDrain)
   }
 
   #writeHead(): void {
@@ -177,7 +184,7 @@ class Transmission implements Sink {
   }
 
   readonly #onClose = (): void => {
-    this.#response.off('drain', this.#onDrain)
+    if (this.#isAwaitingDrain) this.#response.off('drain', this.#onDrain)
     const isWhole = this.#isEnded && this.#response.writableFinished
     if (!isWhole) this.#flow?.stop()
     this.#isEnded = true
