@@ -5,6 +5,7 @@ import { isMainThread, parentPort, Worker, workerData } from 'node:worker_thread
 
 import { checkCommand, configCommand } from './config/commands.ts'
 import {
+  prewarmCommand,
   purgeCommand,
   readArguments,
   runWorker,
@@ -33,6 +34,8 @@ function run(command: Command): number | Promise<number> {
       return printConfig(command)
     case 'purge':
       return purgeCommand(command.place, command.order, { env: process.env, out, err })
+    case 'prewarm':
+      return prewarmCommand(command.place, command.prewarming, { env: process.env, out, err })
     case 'stats':
       return statsCommand(command.place, command.bucket, { env: process.env, out, err })
     case 'version':

@@ -16,8 +16,17 @@ import type { CacheDesk } from './cache-desk.ts'
 import { answerCall } from './calls.ts'
 import { createGate } from './gate.ts'
 import type { Gate } from './gate.ts'
+import type { PrewarmDesk } from './prewarm-desk.ts'
 
 export type { CacheDesk, Purged } from './cache-desk.ts'
+export type {
+  PrewarmDesk,
+  PrewarmProblem,
+  PrewarmState,
+  PrewarmTask,
+  PrewarmTotals,
+} from './prewarm-desk.ts'
+export type { PrewarmListing, PrewarmOrder } from './prewarm-order.ts'
 export type { PurgeOrder } from './purge-order.ts'
 export { createPurging } from './purging.ts'
 
@@ -27,6 +36,7 @@ export interface AdminOptions {
   readonly createId: () => string
   readonly token: Secret | undefined
   readonly desk: CacheDesk
+  readonly prewarm: PrewarmDesk
   readonly buckets: ReadonlySet<string>
   readonly emit: Emit
 }
@@ -92,8 +102,8 @@ export class Admin {
   }
 
   #call(request: IncomingMessage): Promise<Reply> {
-    const { desk, buckets, emit } = this.#options
-    return answerCall(request, { gate: this.#gate, desk, buckets, emit })
+    const { desk, prewarm, buckets, emit } = this.#options
+    return answerCall(request, { gate: this.#gate, desk, prewarm, buckets, emit })
   }
 
   #bug(error: unknown, requestId: string): Refusal {

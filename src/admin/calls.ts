@@ -13,12 +13,17 @@ import type { CacheDesk, DeskAnswer } from './cache-desk.ts'
 import type { Gate } from './gate.ts'
 import { readJson } from './json-body.ts'
 import { jsonReply } from './json-reply.ts'
+import { wrong } from './order-fields.ts'
+import { begunAnswer, taskAnswer, tasksAnswer } from './prewarm-desk.ts'
+import type { PrewarmDesk } from './prewarm-desk.ts'
+import { describeOrder, readPrewarmOrder } from './prewarm-order.ts'
 import { describeRule, readPurgeOrder } from './purge-order.ts'
 
 export interface CallsOptions {
   /** Undefined: nobody has a token, and there is nothing here. */
   readonly gate: Gate | undefined
   readonly desk: CacheDesk
+  readonly prewarm: PrewarmDesk
   readonly buckets: ReadonlySet<string>
   readonly emit: Emit
 }
@@ -28,23 +33,29 @@ interface Asked {
   /** What of the path follows the call's own. */
   readonly rest: string
   readonly query: string
-  /** What was to be purged, for the log. */
+  /** What was to be done, for the log. */
   readonly note: (rule: string) => void
 }
 
 interface Call {
   readonly name: string
   readonly path: string
-  /** More of the path may follow. */
-  readonly isOpen: boolean
-  readonly method: 'GET' | 'POST'
+  /** Whether more of the path follows. */
+  readonly below: 'nothing' | 'perhaps' | 'something'
+  readonly method: 'GET' | 'POST' | 'DELETE'
   readonly run: (asked: Asked, options: CallsOptions) => Promise<DeskAnswer>
 }
 
+const PREWARM = '/admin/cache/prewarm'
+
 const CALLS: readonly Call[] = [
-  { name: 'purge', path: '/admin/cache/purge', isOpen: true, method: 'POST', run: purge },
-  { name: 'stats', path: '/admin/cache/stats', isOpen: true, method: 'GET', run: stats },
-  { name: 'info', path: '/admin/cache/info', isOpen: false, method: 'GET', run: info },
+  { name: 'purge', path: '/admin/cache/purge', below: 'perhaps', method: 'POST', run: purge },
+  { name: 'stats', path: '/admin/cache/stats', below: 'perhaps', method: 'GET', run: stats },
+  { name: 'info', path: '/admin/cache/info', below: 'nothing', method: 'GET', run: info },
+  { name: 'prewarm', path: PREWARM, below: 'nothing', method: 'POST', run: prewarm },
+  { name: 'prewarm', path: PREWARM, below: 'nothing', method: 'GET', run: prewarmTasks },
+  { name: 'prewarm', path: PREWARM, below: 'something', method: 'GET', run: prewarmTask },
+  { name: 'prewarm', path: PREWARM, below: 'something', method: 'DELETE', run: endPrewarm },
 ]
 
 /** Throws refusals. */
@@ -55,9 +66,9 @@ export async function answerCall(request: IncomingMessage, options: CallsOptions
   const tell = (status: number): void => options.emit({ kind: 'admin', ...told, status })
   try {
     options.gate(request.headers)
-    const { call, rest, query } = findCall(request)
-    told.call = call.name
-    requireMethod(call, method)
+    const { calls, rest, query } = findCalls(request)
+    told.call = calls[0].name
+    const call = requireMethod(calls, method)
     const note = (rule: string): void => void (told.rule = rule)
     const { status, value } = await call.run({ request, rest, query, note }, options)
     tell(status)
@@ -68,24 +79,34 @@ export async function answerCall(request: IncomingMessage, options: CallsOptions
   }
 }
 
-function findCall({ url = '' }: IncomingMessage): { call: Call; rest: string; query: string } {
+type Calls = readonly [Call, ...Call[]]
+
+/** Those at the path: they differ in their method. */
+function findCalls({ url = '' }: IncomingMessage): { calls: Calls; rest: string; query: string } {
   const target = parseTarget(url)
   if (target.kind !== 'path') throw new Refusal('invalid_path')
   const { path, query } = target
-  const call = CALLS.find((one) => path === one.path || (one.isOpen && isBelow(path, one.path)))
-  if (call === undefined) throw new Refusal('no_route')
-  return { call, rest: path.slice(call.path.length + 1), query }
+  const [first, ...others] = CALLS.filter((call) => isAt(path, call))
+  if (first === undefined) throw new Refusal('no_route')
+  return { calls: [first, ...others], rest: path.slice(first.path.length + 1), query }
+}
+
+function isAt(path: string, call: Call): boolean {
+  if (path === call.path) return call.below !== 'something'
+  return call.below !== 'nothing' && isBelow(path, call.path)
 }
 
 function isBelow(path: string, parent: string): boolean {
   return path.startsWith(`${parent}/`) && path.length > parent.length + 1
 }
 
-function requireMethod({ method: wanted }: Call, method: string): void {
-  if (method === wanted || (wanted === 'GET' && method === 'HEAD')) return
-  const allow = wanted === 'GET' ? 'GET, HEAD' : wanted
-  const message = `Only ${allow.replace(', ', ' and ')} is answered here.`
-  throw new Refusal('method_not_allowed', { headers: ['Allow', allow], message })
+function requireMethod(calls: Calls, method: string): Call {
+  const wanted = method === 'HEAD' ? 'GET' : method
+  const call = calls.find((one) => one.method === wanted)
+  if (call !== undefined) return call
+  const allowed = calls.flatMap((one) => (one.method === 'GET' ? ['GET', 'HEAD'] : [one.method]))
+  const message = `Only ${allowed.join(', ').replace(/, (?=\w+$)/, ' and ')} is answered here.`
+  throw new Refusal('method_not_allowed', { headers: ['Allow', allowed.join(', ')], message })
 }
 
 async function purge(
@@ -124,14 +145,36 @@ async function info({ query }: Asked, { desk, buckets }: CallsOptions): Promise<
   return infoAnswer(found, now())
 }
 
+async function prewarm(
+  { request, query, note }: Asked,
+  { prewarm: desk, buckets }: CallsOptions,
+): Promise<DeskAnswer> {
+  if (query !== '') throw wrong('A prewarming has no query: its order is the body.')
+  const order = readPrewarmOrder(await readJson(request), { known: buckets, cached: desk.buckets })
+  note(shortened(describeOrder(order)))
+  return begunAnswer(desk.begin(order))
+}
+
+async function prewarmTasks(_asked: Asked, { prewarm: desk }: CallsOptions): Promise<DeskAnswer> {
+  return tasksAnswer(desk.all())
+}
+
+async function prewarmTask({ rest }: Asked, options: CallsOptions): Promise<DeskAnswer> {
+  return taskAnswer(options.prewarm.find(rest))
+}
+
+async function endPrewarm({ rest }: Asked, options: CallsOptions): Promise<DeskAnswer> {
+  return taskAnswer(await options.prewarm.cancel(rest))
+}
+
 const NO_BUCKET = 'The bucket is not known.'
 /** So that a line of the log holds it. */
 const RULE_CHARACTERS = 400
 
 export function ruleText(rule: Parameters<typeof describeRule>[0]): string {
-  return JSON.stringify(describeRule(rule)).slice(0, RULE_CHARACTERS)
+  return shortened(describeRule(rule))
 }
 
-function wrong(message: string): Refusal {
-  return new Refusal('invalid_request', { message })
+function shortened(rule: object): string {
+  return JSON.stringify(rule).slice(0, RULE_CHARACTERS)
 }

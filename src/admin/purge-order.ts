@@ -2,7 +2,8 @@
 // nothing, and says what is wrong with it.
 
 import type { BanRule } from '../cache/cache.ts'
-import { Refusal } from '../exchange/refusal.ts'
+import { fieldsIn, flagOf, textOf, wrong } from './order-fields.ts'
+import type { Fields } from './order-fields.ts'
 
 export interface PurgeOrder {
   readonly rule: BanRule
@@ -16,13 +17,10 @@ export interface PurgePath {
   readonly key?: string
 }
 
-type Fields = Readonly<Record<string, unknown>>
 type Target = 'key' | 'prefix' | 'pattern' | 'tag' | 'all'
 
 const TARGETS: readonly Target[] = ['key', 'prefix', 'pattern', 'tag', 'all']
 const FIELDS: readonly string[] = ['bucket', ...TARGETS, 'soft', 'dry_run']
-/** No key is longer in S3, and no rule need be. */
-const MAX_TEXT_BYTES = 1024
 
 export function readPurgeOrder(
   body: unknown,
@@ -30,8 +28,8 @@ export function readPurgeOrder(
   buckets: ReadonlySet<string>,
 ): PurgeOrder {
   const fields = fieldsOf(body, path)
-  const isSoft = flagOf(fields, 'soft')
-  const isDryRun = flagOf(fields, 'dry_run')
+  const isSoft = flagOf(fields, 'soft', false)
+  const isDryRun = flagOf(fields, 'dry_run', false)
   const bucket = textOf(fields, 'bucket')
   if (bucket !== undefined && !buckets.has(bucket)) throw wrong('The bucket is not known.')
   return { rule: ruleOf(fields, bucket), isSoft, isDryRun }
@@ -60,18 +58,10 @@ function bucketOf(bucket: string | undefined): object {
 }
 
 function fieldsOf(body: unknown, path: PurgePath): Fields {
-  if (typeof body !== 'object' || body === null || Array.isArray(body)) {
-    throw wrong('The body is not a JSON object.')
-  }
-  const fields: Fields = { ...body }
-  const inPath = path.bucket !== undefined
-  for (const name of Object.keys(fields)) {
-    if (!FIELDS.includes(name)) throw wrong(`The field ${shown(name)} is not known.`)
-    if (inPath && name !== 'soft' && name !== 'dry_run') {
-      throw wrong(`The field ${name} says again what the path says.`)
-    }
-  }
-  if (!inPath) return fields
+  const fields = fieldsIn(body, FIELDS)
+  if (path.bucket === undefined) return fields
+  const again = Object.keys(fields).find((name) => name !== 'soft' && name !== 'dry_run')
+  if (again !== undefined) throw wrong(`The field ${again} says again what the path says.`)
   return path.key === undefined ? { ...fields, ...path, all: true } : { ...fields, ...path }
 }
 
@@ -97,30 +87,4 @@ function ruleOf(fields: Fields, bucket: string | undefined): BanRule {
     case 'tag':
       return { kind: 'tag', bucket, tag: text }
   }
-}
-
-function textOf(fields: Fields, name: string): string | undefined {
-  const value = fields[name]
-  if (value === undefined) return undefined
-  if (typeof value !== 'string') throw wrong(`The field ${name} is not a text.`)
-  if (value === '') throw wrong(`The field ${name} is empty.`)
-  if (Buffer.byteLength(value) > MAX_TEXT_BYTES) {
-    throw wrong(`The field ${name} is longer than ${MAX_TEXT_BYTES} bytes.`)
-  }
-  return value
-}
-
-function flagOf(fields: Fields, name: string): boolean {
-  const value = fields[name] ?? false
-  if (typeof value !== 'boolean') throw wrong(`The field ${name} is neither true nor false.`)
-  return value
-}
-
-function wrong(message: string): Refusal {
-  return new Refusal('invalid_request', { message })
-}
-
-/** Only what cannot be taken for anything but a name is said back. */
-function shown(name: string): string {
-  return /^[\w-]{1,40}$/.test(name) ? name : 'with that name'
 }

@@ -104,6 +104,11 @@ export class RouteCache {
     return inspect({ stored, tier, softPurgedAt }, place)
   }
 
+  /** When what was kept so far is written, or let go: who keeps more than that waits. */
+  settled(): Promise<void> {
+    return this.#world.tiers.settled()
+  }
+
   forget(name: ObjectName): void {
     this.#world.tiers.remove(this.nameOf(name))
   }

@@ -54,12 +54,17 @@ export class Tiers {
   put(key: string, entry: Entry): void {
     const takers = this.#tiers.filter((tier) => this.#accepts(tier, entry))
     const work = takers.map((tier) => tier.put(key, entry))
-    this.#settle(key, { entry }, work)
+    this.#settle(key, entry, work)
   }
 
   remove(key: string): void {
     const work = this.#tiers.map((tier) => tier.remove(key))
-    this.#settle(key, { entry: undefined }, work)
+    this.#settle(key, undefined, work)
+  }
+
+  /** When what was put so far is written, or let go. */
+  async settled(): Promise<void> {
+    await Promise.all([...this.#pending.values()].map(({ written }) => written))
   }
 
   async close(): Promise<void> {
@@ -67,14 +72,14 @@ export class Tiers {
   }
 
   /** From now on it is so, though the slower tiers are still at it; what they cannot keep they drop. */
-  #settle(key: string, pending: Pending, work: readonly (void | Promise<void>)[]): void {
+  #settle(key: string, entry: Entry | undefined, work: readonly (void | Promise<void>)[]): void {
     const slow = work.filter((part) => part instanceof Promise)
     if (slow.length === 0) return
-    this.#pending.set(key, pending)
     const forget = (): void => {
       if (this.#pending.get(key) === pending) this.#pending.delete(key)
     }
-    void Promise.allSettled(slow).then(forget)
+    const pending: Pending = { entry, written: Promise.allSettled(slow).then(forget) }
+    this.#pending.set(key, pending)
   }
 
   /** Only memory has done at once what it was told. */
@@ -127,6 +132,8 @@ export class Tiers {
 
 interface Pending {
   readonly entry: Entry | undefined
+  /** Never rejects. */
+  readonly written: Promise<void>
 }
 
 /** A tier that fails is a miss; it says so itself. */

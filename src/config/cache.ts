@@ -3,7 +3,7 @@
 import { resolve } from 'node:path'
 
 import { formatSize, parseSize } from '../primitives/units.ts'
-import { field, flag, integer, size, text, textOf } from './fields.ts'
+import { field, flag, integer, number, size, text, textOf } from './fields.ts'
 import { printRedis, redisSchema, toRedis } from './redis.ts'
 import type { RedisConfig } from './redis.ts'
 import { documentedDefault, section } from './section.ts'
@@ -27,6 +27,15 @@ export interface CacheConfig {
   readonly disk: { readonly folder: string; readonly maxBytes: number }
   /** Where it is, whether or not it is a layer. */
   readonly redis: RedisConfig | undefined
+  readonly warming: WarmingConfig
+}
+
+/** What fetching ahead may ask of the origins, all its tasks together. */
+export interface WarmingConfig {
+  /** Objects at once. */
+  readonly concurrency: number
+  /** Objects begun in a second. */
+  readonly perSecond: number
 }
 
 const layerNames = ['memory', 'disk', 'redis'] as const
@@ -76,6 +85,11 @@ const diskSchema = section({
   max_disk_cache_size_mb: integer(1, 1024 * mib).prefault(10_240),
 })
 
+const warmingSchema = section({
+  concurrency: integer(1, 1000).prefault(10),
+  rate_limit: number({ min: 0.01, max: 100_000 }).prefault(100),
+})
+
 export const cacheSchema = section(
   {
     enabled: flag().prefault(true),
@@ -86,6 +100,7 @@ export const cacheSchema = section(
     memory: memorySchema.prefault({}),
     disk: diskSchema.prefault({}),
     redis: redisSchema.prefault({}),
+    warming: warmingSchema.prefault({}),
   },
   layersDiffer,
   someLayer,
@@ -138,7 +153,7 @@ function roomForSlices({ slice_size: slice, ...more }: Loose): RuleProblem[] {
 
 /** `folder` is the configuration file's: relative paths start there. */
 export function toCache(settings: CacheSettings, folder: string): CacheConfig {
-  const { memory, disk } = settings
+  const { memory, disk, warming } = settings
   return {
     enabled: settings.enabled,
     layers: settings.cache_layers.filter(isLayerName).filter((name) => settings[name].enabled),
@@ -155,6 +170,7 @@ export function toCache(settings: CacheSettings, folder: string): CacheConfig {
       maxBytes: disk.max_disk_cache_size_mb * mib,
     },
     redis: toRedis(settings.redis),
+    warming: { concurrency: warming.concurrency, perSecond: warming.rate_limit },
   }
 }
 
@@ -189,5 +205,6 @@ export function printCache(cache: CacheConfig): object {
       max_disk_cache_size_mb: cache.disk.maxBytes / mib,
     },
     redis: printRedis(cache.redis),
+    warming: { concurrency: cache.warming.concurrency, rate_limit: cache.warming.perSecond },
   }
 }

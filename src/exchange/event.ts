@@ -46,6 +46,17 @@ export type Event =
       readonly rule?: string | undefined
       readonly status: number
     }
+  | {
+      /** It has ended. */
+      readonly kind: 'prewarm'
+      readonly task: string
+      readonly bucket: string
+      readonly state: string
+      readonly reason?: string | undefined
+      readonly done: number
+      readonly failed: number
+      readonly bytes: number
+    }
   | { readonly kind: 'draining'; readonly reason: string }
   | { readonly kind: 'drained'; readonly cut: number }
   | { readonly kind: 'bug'; readonly error: unknown; readonly requestId?: string }

@@ -18,6 +18,8 @@ const TABLE = {
   origin_failed: [502, 'The storage behind this path failed.'],
   origin_misconfigured: [502, 'The storage behind this path is not set up correctly.'],
   origin_unavailable: [503, 'The storage behind this path cannot be reached.'],
+  draining: [503, 'The server is about to end.'],
+  too_busy: [503, 'There is too much to do already.'],
   origin_timeout: [504, 'The storage behind this path did not answer in time.'],
 } as const
 

@@ -64,10 +64,11 @@ test('a bucket becomes a route, with what its settings say and an origin of its 
     },
   )
   await compiled(config, (result) => {
-    const { askFor: first, cached: _, ...plain } = routeAt('/b0/x', result)
-    const { askFor: second, cached: __, ...full } = routeAt('/b1/x', result)
+    const { askFor: first, list: _list, cached: _, ...plain } = routeAt('/b0/x', result)
+    const { askFor: second, list: __list, cached: __, ...full } = routeAt('/b1/x', result)
     assert.notEqual(first, second)
     assert.deepEqual([...result.origins.keys()], ['b0', 'b1'])
+    assert.equal(result.snapshot.byBucket.get('b1'), routeAt('/b1/x', result))
     const { commonHeaders } = result.snapshot
     assert.deepEqual(plain, {
       bucket: 'b0',

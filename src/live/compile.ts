@@ -37,11 +37,12 @@ export function compile({ config, cache, random, emit }: CompileOptions): Compil
     return {
       prefix: bucket.pathPrefix,
       hosts: bucket.hosts,
-      value: { ...rulesFor(bucket, common), askFor, cached },
+      value: { ...rulesFor(bucket, common), askFor, list: listerOf(origin), cached },
     }
   })
   const snapshot: Snapshot = {
     routes: new RouteTable(routes),
+    byBucket: new Map(routes.map(({ value }) => [value.bucket, value])),
     limits: { maxHeaderBytes: limits.maxHeaderBytes, maxUriLength: limits.maxUriLength },
     commonHeaders: common,
   }
@@ -55,6 +56,10 @@ function askerFor(origin: Origin, hideForbidden: boolean): Route['askFor'] {
     const answer = await origin.ask(question, { signal, trail })
     return answer.kind === 'forbidden' ? { kind: 'not-found' } : answer
   }
+}
+
+function listerOf(origin: Origin): Route['list'] {
+  return (question, context) => origin.list(question, context)
 }
 
 function cachedOrigin(

@@ -20,6 +20,7 @@ const SENTENCES: Readonly<Record<Event['kind'], { level: Level; message: string 
   'operations-listener-absent': { level: 'warn', message: 'there is no operations listener' },
   tier: { level: 'warn', message: 'a cache tier stepped aside or came back' },
   admin: { level: 'info', message: 'an operator called' },
+  prewarm: { level: 'info', message: 'a prewarming task has ended' },
   draining: { level: 'info', message: 'no new connections are taken; transfers finish' },
   drained: { level: 'info', message: 'all connections are closed' },
   bug: { level: 'error', message: 'an unexpected error' },

@@ -10,6 +10,8 @@ import type { ObjectHead } from '../exchange/object-head.ts'
 import { ContinuedBody } from './continued-body.ts'
 import type { ContinuedBodyOptions } from './continued-body.ts'
 import { HealthCheck } from './health.ts'
+import { listPage } from './list.ts'
+import type { ListAnswer, ListQuestion } from './listing.ts'
 import type { ObjectAnswer, ObjectQuestion } from './question.ts'
 import { Replica } from './replica.ts'
 import type { Health } from './replica.ts'
@@ -18,6 +20,7 @@ import type { Trail } from './trail.ts'
 
 export { OriginFailure } from './failure.ts'
 export type { FailureKind } from './failure.ts'
+export type { ListAnswer, ListedObject, ListPage, ListPosition, ListQuestion } from './listing.ts'
 export type { ObjectQuestion } from './question.ts'
 export type { Health } from './replica.ts'
 export { createTrail } from './trail.ts'
@@ -82,6 +85,14 @@ export class Origin {
       if (answer.kind !== 'object') return answer
       return new Delivery({ set, question, found: answer, lease, trail })
     })
+  }
+
+  /** One page of what the bucket holds; its `next` is where the page after it begins. */
+  list(
+    question: ListQuestion,
+    context: { signal: CancelSignal | undefined; trail: Trail },
+  ): Promise<ListAnswer> {
+    return listPage(this.#set, question, context)
   }
 }
 

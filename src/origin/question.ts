@@ -5,6 +5,7 @@ import type { CancelSignal } from '../primitives/cancel.ts'
 import type { StreamBody } from '../exchange/body.ts'
 import type { RangeSpec } from '../http/range.ts'
 import type { CachingFields, ObjectHead } from '../exchange/object-head.ts'
+import type { ListQuestion } from './listing.ts'
 import type { ObjectFacts } from './object-answer.ts'
 
 export interface ObjectQuestion {
@@ -19,6 +20,8 @@ export interface ObjectQuestion {
   /** This version is held: only another need be sent. */
   readonly ifNoneMatch?: string | undefined
   readonly ifModifiedSince?: string | undefined
+  /** Of the bucket itself: what it holds, and not what it is. */
+  readonly listing?: ListQuestion | undefined
 }
 
 export type FoundObject = ObjectFacts & { readonly kind: 'object'; readonly body: StreamBody }

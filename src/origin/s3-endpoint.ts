@@ -11,6 +11,7 @@ import { createCredentialSource } from './credentials.ts'
 import type { CredentialSource } from './credentials.ts'
 import { encodeKey } from './encode.ts'
 import { OriginFailure } from './failure.ts'
+import { listQuery } from './list-query.ts'
 import { readCaching, readHead, readObjectAnswer } from './object-answer.ts'
 import type { AskLimits, ObjectAnswer, ObjectQuestion } from './question.ts'
 import { meaningOf, parseS3Error } from './s3-error.ts'
@@ -93,9 +94,11 @@ export class S3Endpoint {
     const { method } = question
     const { address, transport, sign } = this.#place
     const path = this.#pathOf(question.key)
-    const query = queryOf(question)
+    const { listing } = question
+    const query = listing === undefined ? queryOf(question) : listQuery(listing, this.#config)
     // A checksum is of the whole object, so only the whole asks for it.
-    const amzHeaders = question.range === undefined ? CHECKSUM_MODE : NO_HEADERS
+    const isWhole = question.range === undefined && listing === undefined
+    const amzHeaders = isWhole ? CHECKSUM_MODE : NO_HEADERS
     const headers = ['host', address.host]
     for (const [name, value] of amzHeaders) headers.push(name, value)
     if (credentials !== undefined) {

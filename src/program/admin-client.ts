@@ -1,11 +1,12 @@
-// `sluice purge` and `sluice stats`: a running Sluice asked over its operations listener.
+// A running Sluice asked over its operations listener, from a terminal.
 
 import { once } from 'node:events'
 import { request as httpRequest } from 'node:http'
 import type { IncomingMessage } from 'node:http'
 import { request as httpsRequest } from 'node:https'
+import { setTimeout as after } from 'node:timers/promises'
 
-import type { AdminPlace } from './arguments.ts'
+import type { AdminPlace, Prewarming } from './arguments.ts'
 
 export interface Terminal {
   readonly env: Readonly<Record<string, string | undefined>>
@@ -20,6 +21,7 @@ interface Question {
 }
 
 const TIMEOUT_MS = 120_000
+const LOOK_AGAIN_MS = 500
 
 /** Returns the exit code. */
 export function purgeCommand(
@@ -41,10 +43,58 @@ export function statsCommand(
   return askAdmin(place, { method: 'GET', path: `/admin/cache/stats${below}` }, terminal)
 }
 
-async function askAdmin(
+/** Begins a task, prints it, and may follow it to its end. Returns the exit code. */
+export function prewarmCommand(
+  place: AdminPlace,
+  { order, isAwaited }: Prewarming,
+  terminal: Terminal,
+): Promise<number> {
+  const body = JSON.stringify(order)
+  return converse(place, terminal, async (ask) => {
+    const { task_id: id } = await ask({ method: 'POST', path: PREWARM, body })
+    const look = (): Promise<Answer> =>
+      ask({ method: 'GET', path: `${PREWARM}/${encodeURIComponent(String(id))}` })
+    if (!isAwaited) {
+      print(await look(), terminal)
+      return 0
+    }
+    // Whoever stops waiting can still find it.
+    terminal.err(`sluice: waiting for the task ${String(id)}`)
+    const task = await atItsEnd(look)
+    print(task, terminal)
+    return task['state'] === 'completed' ? 0 : 1
+  })
+}
+
+async function atItsEnd(look: () => Promise<Answer>): Promise<Answer> {
+  for (;;) {
+    const task = await look()
+    if (task['state'] !== 'running') return task
+    await after(LOOK_AGAIN_MS)
+  }
+}
+
+const PREWARM = '/admin/cache/prewarm'
+
+type Answer = Readonly<Record<string, unknown>>
+/** Throws what is not as it should be. */
+type Ask = (question: Question) => Promise<Answer>
+
+function askAdmin(place: AdminPlace, question: Question, terminal: Terminal): Promise<number> {
+  return converse(place, terminal, async (ask) => {
+    print(await ask(question), terminal)
+    return 0
+  })
+}
+
+function print(answer: Answer, { out }: Terminal): void {
+  out(JSON.stringify(answer, null, 2))
+}
+
+async function converse(
   { url, token: given }: AdminPlace,
-  question: Question,
-  { env, out, err }: Terminal,
+  { env, err }: Terminal,
+  talk: (ask: Ask) => Promise<number>,
 ): Promise<number> {
   const token = given ?? env['SLUICE_ADMIN_TOKEN'] ?? ''
   if (token === '') {
@@ -52,15 +102,20 @@ async function askAdmin(
     return 1
   }
   try {
-    const { status, text } = await send(url, token, question)
-    const answer = parseObject(text)
-    if (status === 200) out(JSON.stringify(answer, null, 2))
-    else err(`sluice: ${complaint(status, answer)}`)
-    return status === 200 ? 0 : 1
+    return await talk((question) => answerTo(question, url, token))
   } catch (error) {
-    err(`sluice: ${url}: ${error instanceof Error ? reasonOf(error) : String(error)}`)
+    err(`sluice: ${error instanceof Error ? error.message : String(error)}`)
     return 1
   }
+}
+
+async function answerTo(question: Question, url: string, token: string): Promise<Answer> {
+  const { status, text } = await send(url, token, question).catch((error: unknown) => {
+    throw new Error(`${url}: ${error instanceof Error ? reasonOf(error) : String(error)}`)
+  })
+  const answer = parseObject(text)
+  if (status !== 200 && status !== 202) throw new Error(complaint(status, answer))
+  return answer
 }
 
 async function send(

@@ -6,6 +6,7 @@ export type Command =
   | { readonly kind: 'serve' | 'check'; readonly file: string }
   | { readonly kind: 'config'; readonly file: string; readonly schema: boolean }
   | { readonly kind: 'purge'; readonly place: AdminPlace; readonly order: object }
+  | { readonly kind: 'prewarm'; readonly place: AdminPlace; readonly prewarming: Prewarming }
   | { readonly kind: 'stats'; readonly place: AdminPlace; readonly bucket: string | undefined }
   | { readonly kind: 'help' | 'version' }
   | { readonly kind: 'mistaken'; readonly message: string }
@@ -17,14 +18,22 @@ export interface AdminPlace {
   readonly token: string | undefined
 }
 
+export interface Prewarming {
+  readonly order: object
+  /** The task is followed to its end. */
+  readonly isAwaited: boolean
+}
+
 export const USAGE = `sluice [serve] [--config config.yaml]    serve
 sluice check [--config config.yaml]      load and validate; every problem with its path (also --test)
 sluice config [--config config.yaml]     the effective configuration, secrets masked
 sluice config --schema                   the JSON Schema of the configuration
 sluice purge [--bucket B] (--key K | --prefix P | --pattern G | --tag T | --all) [--soft] [--dry-run]
                                          make what is cached a miss, or stale with --soft
+sluice prewarm --bucket B [--prefix P] [--no-recursive] [--max-files N] | --bucket B --key K [--key K …]
+        [--wait]                         fetch ahead what clients will ask for; --wait follows it to its end
 sluice stats [BUCKET]                    what the cache holds, and how often it was of use
-  of both: [--admin http://127.0.0.1:9090] [--token T, else SLUICE_ADMIN_TOKEN]
+  of these three: [--admin http://127.0.0.1:9090] [--token T, else SLUICE_ADMIN_TOKEN]
 sluice --version | --help`
 
 const OPTIONS = {
@@ -34,22 +43,28 @@ const OPTIONS = {
   admin: { type: 'string' },
   token: { type: 'string' },
   bucket: { type: 'string' },
-  key: { type: 'string' },
+  key: { type: 'string', multiple: true },
   prefix: { type: 'string' },
   pattern: { type: 'string' },
   tag: { type: 'string' },
   all: { type: 'boolean' },
   soft: { type: 'boolean' },
   'dry-run': { type: 'boolean' },
+  'no-recursive': { type: 'boolean' },
+  'max-files': { type: 'string' },
+  wait: { type: 'boolean' },
   version: { type: 'boolean', short: 'v', default: false },
   help: { type: 'boolean', short: 'h', default: false },
 } as const
 
 type Values = ReturnType<typeof parse>['values']
 
-const OWNERS: readonly (readonly [command: string, ...options: (keyof Values)[]])[] = [
-  ['config', 'schema'],
-  ['purge', 'bucket', 'key', 'prefix', 'pattern', 'tag', 'all', 'soft', 'dry-run'],
+const OWNERS: readonly (readonly [commands: readonly string[], ...options: (keyof Values)[]])[] = [
+  [['config'], 'schema'],
+  [['purge', 'prewarm'], 'bucket', 'key', 'prefix'],
+  [['purge'], 'pattern', 'tag', 'all', 'soft', 'dry-run'],
+  [['prewarm'], 'no-recursive', 'max-files', 'wait'],
+  [['purge', 'prewarm', 'stats'], 'admin', 'token'],
 ]
 const STANDARD_PLACE = 'http://127.0.0.1:9090'
 
@@ -83,6 +98,8 @@ function commandFor([name = 'serve', ...rest]: readonly string[], values: Values
       return { kind: 'config', file, schema }
     case 'purge':
       return { kind: 'purge', place: placeOf(values), order: orderOf(values) }
+    case 'prewarm':
+      return { kind: 'prewarm', place: placeOf(values), prewarming: prewarmingOf(values) }
     case 'stats':
       return { kind: 'stats', place: placeOf(values), bucket }
     default:
@@ -91,15 +108,11 @@ function commandFor([name = 'serve', ...rest]: readonly string[], values: Values
 }
 
 function misplacedOption(name: string, values: Values): string | undefined {
-  const asks = name === 'purge' || name === 'stats'
-  if (!asks && (values.admin !== undefined || values.token !== undefined)) {
-    return '--admin and --token belong to the commands purge and stats'
-  }
-  for (const [command, ...options] of OWNERS) {
+  for (const [commands, ...options] of OWNERS) {
     const given = options.find((option) => values[option] !== undefined && values[option] !== false)
-    if (given !== undefined && command !== name) {
-      return `--${given} belongs to the command ${command}`
-    }
+    if (given === undefined || commands.includes(name)) continue
+    const owners = commands.join(', ').replace(/, (?=\w+$)/, ' and ')
+    return `--${given} belongs to the command${commands.length > 1 ? 's' : ''} ${owners}`
   }
   return undefined
 }
@@ -112,8 +125,20 @@ function placeOf({ admin = STANDARD_PLACE, token }: Values): AdminPlace {
 }
 
 /** What makes a rule, the server says. */
-function orderOf({ bucket, key, prefix, pattern, tag, all, soft, ...more }: Values): object {
+function orderOf({ bucket, key: keys, prefix, pattern, tag, all, soft, ...more }: Values): object {
+  const [key, ...others] = keys ?? []
+  if (others.length > 0) throw new Error('--key: a purge has one')
   return { bucket, key, prefix, pattern, tag, all, soft, dry_run: more['dry-run'] }
+}
+
+function prewarmingOf({ bucket, key: keys, prefix, wait, ...more }: Values): Prewarming {
+  const { 'no-recursive': isFlat, 'max-files': written } = more
+  if (written !== undefined && !/^\d{1,15}$/.test(written)) {
+    throw new Error(`--max-files: wanted a whole number, found ${written}`)
+  }
+  const recursive = isFlat === true ? false : undefined
+  const max = written === undefined ? undefined : Number(written)
+  return { order: { bucket, keys, prefix, recursive, max_files: max }, isAwaited: wait === true }
 }
 
 function mistaken(message: string): Command {

@@ -1,6 +1,6 @@
 // The program around the proxy: its command line, its threads, its start and its end.
 
-export { purgeCommand, statsCommand } from './admin-client.ts'
+export { prewarmCommand, purgeCommand, statsCommand } from './admin-client.ts'
 export { readArguments, USAGE } from './arguments.ts'
 export type { Command } from './arguments.ts'
 export { serve } from './serve.ts'

@@ -5,7 +5,7 @@ import { createServer } from 'node:net'
 import type { Worker } from 'node:worker_threads'
 
 import { Admin } from '../admin/admin.ts'
-import type { CacheDesk } from '../admin/admin.ts'
+import type { CacheDesk, PrewarmDesk } from '../admin/admin.ts'
 import { monotonic } from '../primitives/clock.ts'
 import { formatProblem, loadConfig } from '../config/config.ts'
 import type { Config } from '../config/config.ts'
@@ -16,9 +16,11 @@ import { openObserver } from '../observe/observe.ts'
 import type { Observer } from '../observe/observe.ts'
 import type { Status } from '../proxy/proxy.ts'
 import { Threads, usableCores } from '../server/server.ts'
+import { Prewarming } from './prewarming.ts'
 import { ThreadDesk } from './thread-desk.ts'
 import { ProxyThread } from './thread.ts'
 import { VERSION } from './version.ts'
+import type { WarmPart } from './warm-part.ts'
 import type { WorkerOrders } from './worker.ts'
 
 export interface World {
@@ -38,6 +40,8 @@ interface Serving {
   readonly status: Status
   readonly observer: Observer
   readonly desk: CacheDesk
+  /** Of the threads that there are now. */
+  readonly warmParts: () => readonly WarmPart[]
   drain(impatience: AbortSignal): Promise<number>
 }
 
@@ -62,17 +66,19 @@ async function serveConfig(config: Config, world: World): Promise<number> {
   const { threads } = config.server
   const count = threads === 'auto' ? usableCores() : threads
   const serving = count === 1 ? await serveHere(config) : await serveInThreads(config, count, world)
-  const admin = await openAdmin(config, serving).catch(async (error: unknown) => {
+  const { emit } = serving.observer
+  const prewarming = new Prewarming({ config, parts: serving.warmParts, emit })
+  const admin = await openAdmin(config, serving, prewarming).catch(async (error: unknown) => {
     await serving.drain(AbortSignal.abort())
     throw error
   })
   world.out(readyLine(config, serving.address, admin?.address))
 
   const reason = await world.stopped
-  serving.observer.emit({ kind: 'draining', reason })
-  const cut = await serving.drain(world.impatience)
+  emit({ kind: 'draining', reason })
+  const [cut] = await Promise.all([serving.drain(world.impatience), prewarming.close()])
   await admin?.close()
-  serving.observer.emit({ kind: 'drained', cut })
+  emit({ kind: 'drained', cut })
   await serving.observer.close()
   return 0
 }
@@ -87,6 +93,7 @@ async function serveHere(config: Config): Promise<Serving> {
     status,
     observer,
     desk,
+    warmParts: () => [thread.warmPart],
     drain: (impatience) => thread.drain(config.server.shutdown, impatience),
   }
 }
@@ -116,7 +123,8 @@ async function serveInThreads(config: Config, count: number, world: World): Prom
     isDraining = true
     return threads.drain(shutdown, impatience)
   }
-  return { address, status, observer, desk: lines.desk, drain }
+  const warmParts = (): readonly WarmPart[] => lines.warmParts()
+  return { address, status, observer, desk: lines.desk, warmParts, drain }
 }
 
 /** Threads share their port, and so would a second Sluice, unnoticed. */
@@ -134,7 +142,11 @@ interface OpenAdmin {
 }
 
 /** An address nobody asked for may be taken: then there is no listener, and it is said. */
-async function openAdmin(config: Config, serving: Serving): Promise<OpenAdmin | undefined> {
+async function openAdmin(
+  config: Config,
+  serving: Serving,
+  prewarm: PrewarmDesk,
+): Promise<OpenAdmin | undefined> {
   const { address, isDefaultAddress } = config.admin
   const ids = createRandomPool()
   const admin = new Admin({
@@ -143,6 +155,7 @@ async function openAdmin(config: Config, serving: Serving): Promise<OpenAdmin | 
     createId: () => createRequestId(ids),
     token: config.admin.token,
     desk: serving.desk,
+    prewarm,
     buckets: new Set(config.buckets.map(({ name }) => name)),
     emit: serving.observer.emit,
   })

@@ -7,6 +7,8 @@ import type { CacheDesk, Purged, PurgeOrder } from '../admin/admin.ts'
 import { partAt } from './cache-part.ts'
 import { openDesk } from './fleet-desk.ts'
 import { ThreadLine } from './thread-line.ts'
+import { warmPartAt } from './warm-part.ts'
+import type { WarmPart } from './warm-part.ts'
 
 export class ThreadDesk {
   readonly desk: CacheDesk
@@ -15,6 +17,10 @@ export class ThreadDesk {
   /** Without a cache there is nobody to ask. */
   constructor({ isCached }: { readonly isCached: boolean }) {
     this.desk = openDesk(() => (isCached ? this.#open().map(partAt) : []))
+  }
+
+  warmParts(): readonly WarmPart[] {
+    return this.#open().map(warmPartAt)
   }
 
   /** The end for a thread to be: it is spoken to from now on, and hears it when it listens. */

@@ -20,6 +20,8 @@ import { localPart } from './cache-part.ts'
 import type { CachePart } from './cache-part.ts'
 import { openDesk } from './fleet-desk.ts'
 import { VERSION } from './version.ts'
+import { localWarmPart } from './warm-part.ts'
+import type { WarmPart } from './warm-part.ts'
 
 export interface ProxyThreadOptions {
   readonly config: Config
@@ -35,6 +37,8 @@ export class ProxyThread {
   readonly status: Status
   /** Its own cache. */
   readonly part: CachePart | undefined
+  /** Fetches ahead into it. */
+  readonly warmPart: WarmPart
   /** Of its own cache alone. */
   readonly desk: CacheDesk
   readonly #live: Live
@@ -57,6 +61,7 @@ export class ProxyThread {
     const part = cache && localPart(cache)
     this.part = part
     this.desk = openDesk(() => (part === undefined ? [] : [part]))
+    this.warmPart = localWarmPart((bucket) => this.#live.current().byBucket.get(bucket))
     const purge = purgeAll ?? this.desk.purge
     this.#server = new Server({
       config: { ...config.server, address: { ...config.server.address, port } },

@@ -8,6 +8,7 @@ import { answersOf } from './cache-part.ts'
 import { ProxyThread } from './thread.ts'
 import { purgeAt } from './thread-desk.ts'
 import { ThreadLine } from './thread-line.ts'
+import { warmAnswersOf } from './warm-part.ts'
 
 export interface WorkerOrders {
   /** As `packConfig` made it. */
@@ -24,7 +25,9 @@ export async function runWorker(port: MessagePort, orders: WorkerOrders): Promis
   const line = new ThreadLine(orders.line)
   const purgeAll = purgeAt(line)
   const thread = new ProxyThread({ config, isShared: true, port: orders.port, purgeAll })
-  if (thread.part !== undefined) line.listen(answersOf(thread.part))
+  if (thread.part !== undefined) {
+    line.listen(warmAnswersOf(thread.warmPart, answersOf(thread.part)))
+  }
   const tell = (message: FromThread): void => port.postMessage(message)
 
   const impatience = new AbortController()

@@ -9,7 +9,6 @@ import { now } from '../primitives/clock.ts'
 import { decide, periodsOf } from '../cache/cache.ts'
 import type { CachePolicy, Lookup, ObjectSlices, RouteCache, StoredHead } from '../cache/cache.ts'
 import type { Verdict } from '../cache/cache.ts'
-import type { Exchange } from '../exchange/exchange.ts'
 import { Refusal } from '../exchange/refusal.ts'
 import { parseRequestDirectives } from '../http/cache-control.ts'
 import type { CacheOutcome, ForwardReason } from '../http/cache-status.ts'
@@ -25,10 +24,16 @@ import type { Plan } from './plan.ts'
 import { Renewals, within } from './renewals.ts'
 import { serveStored } from './serve-stored.ts'
 
+/** On whose behalf: an exchange's, or nobody's who waits for an answer. */
+export interface CacheVisit {
+  readonly arrival: { readonly receivedAt: number }
+  readonly leaving: CancelSignal
+  note(phase: 'cache', outcome: CacheOutcome): void
+}
+
 export interface CachedContext {
   readonly headers: IncomingHttpHeaders
-  /** Takes note of the cache's part in it. */
-  readonly exchange: Exchange
+  readonly exchange: CacheVisit
   readonly trail: Trail
 }
 
@@ -67,6 +72,15 @@ export class CachedOrigin {
 
   constructor(options: CachedOriginOptions) {
     this.#options = options
+  }
+
+  get sliceBytes(): number {
+    return this.#options.cache.settings.sliceBytes
+  }
+
+  /** When what the cache was given so far is written, or let go. */
+  settled(): Promise<void> {
+    return this.#options.cache.settled()
   }
 
   /** At once, where it lies in memory. */

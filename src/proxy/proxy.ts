@@ -23,12 +23,14 @@ import type { Status } from './status.ts'
 export { CachedOrigin } from './cached-origin.ts'
 export { ObjectIntake } from './object-intake.ts'
 export type { PurgedObject, Purging } from './purge.ts'
-export { refuse } from './refuse.ts'
+export { refusalFrom, refuse } from './refuse.ts'
 export type { RawRequest } from './receive.ts'
 export type { Response } from './send.ts'
 export type { Route, RouteRules, Snapshot, Website } from './snapshot.ts'
 export { answerStatus } from './status.ts'
 export type { Backends, Status } from './status.ts'
+export { warm } from './warm.ts'
+export type { Warmed } from './warm.ts'
 
 export interface ProxyOptions {
   /** The snapshot to serve a new exchange under. */

@@ -115,5 +115,7 @@ const S3_CODE: Readonly<Partial<Record<RefusalCode, string>>> = {
   origin_failed: 'InternalError',
   origin_misconfigured: 'InternalError',
   origin_unavailable: 'ServiceUnavailable',
+  draining: 'ServiceUnavailable',
+  too_busy: 'SlowDown',
   origin_timeout: 'ServiceUnavailable',
 }

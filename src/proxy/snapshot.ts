@@ -2,7 +2,7 @@
 // is a new snapshot.
 
 import type { CancelSignal } from '../primitives/cancel.ts'
-import type { Trail } from '../origin/origin.ts'
+import type { ListAnswer, ListQuestion, Trail } from '../origin/origin.ts'
 import type { RouteTable } from '../routing/routing.ts'
 import type { CachedOrigin } from './cached-origin.ts'
 import type { Ask } from './obtain.ts'
@@ -27,6 +27,11 @@ export interface RouteRules {
 export interface Route extends RouteRules {
   /** Asks the bucket's origin, for as long as the signal is not cancelled. */
   readonly askFor: (signal: CancelSignal | undefined, trail: Trail) => Ask
+  /** One page of what the bucket holds. */
+  readonly list: (
+    question: ListQuestion,
+    context: { signal: CancelSignal | undefined; trail: Trail },
+  ) => Promise<ListAnswer>
   /** Undefined where the bucket is not cached. */
   readonly cached: CachedOrigin | undefined
 }
@@ -48,6 +53,8 @@ export interface RequestLimits {
 
 export interface Snapshot {
   readonly routes: RouteTable<Route>
+  /** The same, by the name of the bucket. */
+  readonly byBucket: ReadonlyMap<string, Route>
   readonly limits: RequestLimits
   /** Flat; on every answer. */
   readonly commonHeaders: readonly string[]

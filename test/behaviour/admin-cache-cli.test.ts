@@ -64,11 +64,51 @@ test('sluice stats prints what the cache holds, in all or of one bucket', async 
   }
 })
 
+test('sluice prewarm begins a task and prints it', async () => {
+  for (const key of ['w/1', 'w/2', 'w/d/3']) front.put(key, 'body')
+  const { code, stdout, stderr } = await run('prewarm', '--bucket', 'files', '--key', 'w/1')
+  assert.deepEqual([code, stderr], [0, ''])
+  const { task_id: id, order, objects } = JSON.parse(stdout)
+  assert.deepEqual([order, typeof objects.found], [{ bucket: 'files', keys: 1 }, 'number'])
+  const { status } = await front.call('GET', `/admin/cache/prewarm/${id}`)
+  assert.equal(status, 200)
+})
+
+const PREWARMED: readonly [args: readonly string[], found: number][] = [
+  [['--prefix', 'w/'], 3],
+  [['--prefix', 'w/', '--no-recursive'], 2],
+  [['--prefix', 'w/', '--max-files', '1'], 1],
+  [['--key', 'w/1', '--key', 'w/2'], 2],
+]
+
+for (const [args, found] of PREWARMED) {
+  test(`sluice prewarm ${args.join(' ')} --wait follows the task to its end`, async () => {
+    for (const key of ['w/1', 'w/2', 'w/d/3']) front.put(key, 'body')
+    const { code, stdout, stderr } = await run('prewarm', '--bucket', 'files', ...args, '--wait')
+    assert.equal(code, 0)
+    assert.match(stderr, /^sluice: waiting for the task [0-9a-f-]{36}\n$/)
+    const task = JSON.parse(stdout)
+    assert.deepEqual([task.state, task.objects.found], ['completed', found])
+    assert.equal(await front.look('w/1'), 'HIT')
+  })
+}
+
+test('sluice prewarm --wait ends with 1 when the task has failed', async () => {
+  const missing = ['--bucket', 'files', '--key', 'missing']
+  const { code, stdout } = await run('prewarm', ...missing, '--wait')
+  assert.equal(code, 1)
+  const { state, problems } = JSON.parse(stdout)
+  assert.deepEqual([state, problems], ['failed', [{ key: 'missing', reason: 'not_found' }]])
+  assert.equal((await run('prewarm', ...missing)).code, 0)
+})
+
 test('what the server refuses ends with 1 and its own words', async () => {
   const refused: readonly [args: readonly string[], words: RegExp][] = [
     [['purge', '--bucket', 'files'], /The rule is empty: say .* \(400 invalid_request\)/],
     [['purge', '--key', 'a'], /The field key needs the field bucket\./],
     [['purge', '--tag', 'a', '--all'], /The fields tag and all are two rules\./],
+    [['prewarm', '--prefix', 'a'], /The field bucket is missing\. \(400 invalid_request\)/],
+    [['prewarm', '--bucket', 'files', '--max-files', '0'], /The field max_files is not a/],
     [['stats', 'flies'], /The bucket is not known\. \(404 not_found\)/],
   ]
   for (const [args, words] of refused) {
@@ -104,11 +144,15 @@ test('a Sluice that is not there is told', async () => {
 })
 
 const MISTAKEN: readonly [args: readonly string[], words: string][] = [
-  [['serve', '--key', 'a'], '--key belongs to the command purge'],
+  [['serve', '--key', 'a'], '--key belongs to the commands purge and prewarm'],
   [['stats', '--all'], '--all belongs to the command purge'],
-  [['check', '--token', 'a'], '--admin and --token belong to the commands purge and stats'],
+  [['check', '--token', 'a'], '--token belongs to the commands purge, prewarm and stats'],
   [['stats', 'a', 'b'], 'unexpected argument: b'],
   [['purge', 'files'], 'unexpected argument: files'],
+  [['purge', '--wait'], '--wait belongs to the command prewarm'],
+  [['prewarm', '--soft'], '--soft belongs to the command purge'],
+  [['purge', '--key', 'a', '--key', 'b'], '--key: a purge has one'],
+  [['prewarm', '--max-files', 'x'], '--max-files: wanted a whole number, found x'],
   [
     ['stats', '--admin', 'localhost'],
     '--admin: wanted a URL such as http://127.0.0.1:9090, found localhost',
