@@ -4,7 +4,7 @@
 import { Exchange } from '../src/exchange/exchange.ts'
 import { parseTarget } from '../src/http/path.ts'
 import { parseRange } from '../src/http/range.ts'
-import { createRandomPool, createRequestId } from '../src/http/request-id.ts'
+import { RequestIds } from '../src/http/request-id.ts'
 import { accessLine } from '../src/observe/access-log.ts'
 import { createSigner } from '../src/origin/sign.ts'
 import { RouteTable } from '../src/routing/routing.ts'
@@ -90,8 +90,8 @@ function signature(): (turn: number) => unknown {
 }
 
 function requestId(): () => unknown {
-  const pool = createRandomPool()
-  return () => createRequestId(pool)
+  const pool = new RequestIds()
+  return () => pool.create()
 }
 
 function line(): () => unknown {

@@ -20,11 +20,11 @@ export interface Arrival {
 
 /** What each phase leaves behind, for the log and its like: plain data. */
 export interface Facts {
-  receive?: Request
-  route?: { readonly bucket: string; readonly key: string }
-  obtain?: OriginFact
-  cache?: CacheOutcome
-  refusal?: { readonly code: RefusalCode; readonly cause: unknown }
+  receive: Request | undefined
+  route: { readonly bucket: string; readonly key: string } | undefined
+  obtain: OriginFact | undefined
+  cache: CacheOutcome | undefined
+  refusal: { readonly code: RefusalCode; readonly cause: unknown } | undefined
 }
 
 /** Grows while the body streams. */
@@ -51,7 +51,14 @@ export interface Sent {
 
 export class Exchange {
   readonly arrival: Arrival
-  readonly facts: Facts = {}
+  /** Of one shape from the start: each is written and read once a request. */
+  readonly facts: Facts = {
+    receive: undefined,
+    route: undefined,
+    obtain: undefined,
+    cache: undefined,
+    refusal: undefined,
+  }
   /** Cancelled when the client leaves while an answer is being had. */
   readonly leaving = new Cancellation()
   sent: Sent | undefined

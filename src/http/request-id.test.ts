@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { acceptRequestId, createRandomPool, createRequestId } from './request-id.ts'
+import { acceptRequestId, RequestIds } from './request-id.ts'
 
 test("a caller's harmless id is kept", () => {
   for (const id of ['a', 'Zz09_-', 'x'.repeat(128)]) assert.equal(acceptRequestId(id), id)
@@ -12,22 +12,21 @@ test("a caller's id that could speak elsewhere is not kept", () => {
   for (const id of refused) assert.equal(acceptRequestId(id), undefined, String(id))
 })
 
-test('ids are 22 url-safe characters, never twice the same, over many draws of randomness', () => {
-  const random = createRandomPool()
-  const ids = new Set(Array.from({ length: 5000 }, () => createRequestId(random)))
-  assert.equal(ids.size, 5000)
-  for (const id of ids) {
-    assert.equal(id.length, 22)
+test('ids are 21 url-safe characters, never twice the same, over many draws of randomness', () => {
+  const ids = new RequestIds()
+  const created = new Set(Array.from({ length: 5000 }, () => ids.create()))
+  assert.equal(created.size, 5000)
+  for (const id of created) {
+    assert.equal(id.length, 21)
     assert.equal(acceptRequestId(id), id)
   }
 })
 
-test('an id is the randomness it was given', () => {
+test('randomness is drawn for 64 at a time', () => {
   let draws = 0
-  const random = createRandomPool((bytes) => bytes.fill(++draws))
-  assert.equal(createRequestId(random), Buffer.alloc(16, 1).toString('base64url'))
-  const perDraw = random.bytes.length / 16
-  for (let count = 1; count < perDraw; count++) createRequestId(random)
-  assert.equal(createRequestId(random), Buffer.alloc(16, 2).toString('base64url'))
-  assert.equal(draws, 2)
+  const ids = new RequestIds((size) => Buffer.alloc(size, ++draws))
+  const first = Array.from({ length: 64 }, () => ids.create())
+  assert.equal(draws, 1)
+  assert.equal(new Set(first).size, 64)
+  assert.equal(ids.create().slice(0, 20), Buffer.alloc(15, 2).toString('base64url'))
 })

@@ -1,31 +1,29 @@
-// Request ids: a caller's own when it is harmless to repeat, else 128 random bits in 22 characters.
+// Request ids: a caller's own when it is harmless to repeat, else 120 random bits, drawn anew for
+// every 64 ids, and which of the 64 it is.
 
-import { randomFillSync } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 
-const ID_BYTES = 16
-const POOLED_IDS = 256
+const RANDOM_BYTES = 15
+const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
 const MAX_LENGTH = 128
 
-/** Random bytes drawn in bulk: one draw an id would cost several times the id. */
-export interface RandomPool {
-  readonly bytes: Buffer
-  readonly fill: (bytes: Buffer) => void
-  used: number
-}
+export class RequestIds {
+  readonly #draw: (size: number) => Buffer
+  #prefix = ''
+  #next = ALPHABET.length
 
-export function createRandomPool(fill: (bytes: Buffer) => void = randomFillSync): RandomPool {
-  const bytes = Buffer.alloc(POOLED_IDS * ID_BYTES)
-  return { bytes, fill, used: bytes.length }
-}
-
-export function createRequestId(random: RandomPool): string {
-  if (random.used === random.bytes.length) {
-    random.fill(random.bytes)
-    random.used = 0
+  constructor(draw: (size: number) => Buffer = randomBytes) {
+    this.#draw = draw
   }
-  const start = random.used
-  random.used += ID_BYTES
-  return random.bytes.toString('base64url', start, random.used)
+
+  /** To draw for each would cost more than all else that is done for a cache hit's header. */
+  create(): string {
+    if (this.#next === ALPHABET.length) {
+      this.#prefix = this.#draw(RANDOM_BYTES).toString('base64url')
+      this.#next = 0
+    }
+    return this.#prefix + ALPHABET.charAt(this.#next++)
+  }
 }
 
 /** The caller's id when it is `[A-Za-z0-9_-]{1,128}`; anything else could speak in a log or a header. */

@@ -11,7 +11,7 @@ import { formatProblem, loadConfig } from '../config/config.ts'
 import type { Config } from '../config/config.ts'
 import type { Address } from '../config/server.ts'
 import { packConfig } from '../config/transfer.ts'
-import { createRandomPool, createRequestId } from '../http/request-id.ts'
+import { RequestIds } from '../http/request-id.ts'
 import { openObserver } from '../observe/observe.ts'
 import type { Observer } from '../observe/observe.ts'
 import type { Status } from '../proxy/proxy.ts'
@@ -148,11 +148,11 @@ async function openAdmin(
   prewarm: PrewarmDesk,
 ): Promise<OpenAdmin | undefined> {
   const { address, isDefaultAddress } = config.admin
-  const ids = createRandomPool()
+  const ids = new RequestIds()
   const admin = new Admin({
     address,
     status: serving.status,
-    createId: () => createRequestId(ids),
+    createId: () => ids.create(),
     token: config.admin.token,
     desk: serving.desk,
     prewarm,

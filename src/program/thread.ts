@@ -8,7 +8,7 @@ import type { CacheDesk } from '../admin/admin.ts'
 import { monotonic } from '../primitives/clock.ts'
 import type { Config } from '../config/config.ts'
 import type { Address } from '../config/server.ts'
-import { createRandomPool, createRequestId } from '../http/request-id.ts'
+import { RequestIds } from '../http/request-id.ts'
 import { Live } from '../live/live.ts'
 import { openObserver } from '../observe/observe.ts'
 import type { Observer } from '../observe/observe.ts'
@@ -47,7 +47,7 @@ export class ProxyThread {
 
   constructor({ config, isShared, port, purgeAll }: ProxyThreadOptions) {
     const startedAt = monotonic()
-    const ids = createRandomPool()
+    const ids = new RequestIds()
     this.observer = openObserver(config.logging, Math.random)
     const { observe, emit } = this.observer
     this.#live = new Live(config, Math.random, emit)
@@ -66,7 +66,7 @@ export class ProxyThread {
     this.#server = new Server({
       config: { ...config.server, address: { ...config.server.address, port } },
       isShared,
-      createId: () => createRequestId(ids),
+      createId: () => ids.create(),
       emit,
       proxy: createProxy({
         current: () => this.#live.current(),

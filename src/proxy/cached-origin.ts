@@ -121,19 +121,20 @@ export class CachedOrigin {
     const held = { stored, lookup }
     if (verdict.kind === 'revalidate') return this.#revalidate(verdict, held, plan, context)
     if (verdict.kind === 'refresh') this.#renewBehind(stored, plan, context)
-    return this.#serve(stored, plan, context, hit(held, context.exchange.arrival.receivedAt))
+    const at = context.exchange.arrival.receivedAt
+    return this.#serve(held, plan, context, { outcome: hit(held, at), at })
   }
 
   #serve(
-    stored: StoredHead,
+    { stored }: Stored,
     plan: Plan,
     context: CachedContext,
-    outcome: CacheOutcome,
+    { outcome, at }: { readonly outcome: CacheOutcome; readonly at: number },
   ): Obtained | Promise<Obtained> {
     // An absence is thrown: it was a hit all the same.
     context.exchange.note('cache', outcome)
     const open = (): ObjectSlices => this.#slicesOf(stored, plan, context)
-    const { obtained, isHeld } = serveStored(stored, plan, { isJustReceived: false }, open)
+    const { obtained, isHeld } = serveStored(stored, plan, { isJustReceived: false, at }, open)
     const tell = (held: boolean): Obtained => {
       if (!held && outcome.kind === 'hit') context.exchange.note('cache', lackingBytes(outcome))
       return obtained
@@ -204,7 +205,7 @@ export class CachedOrigin {
       ...status,
     })
     const open = (): ObjectSlices => this.#slicesOf(stored, plan, context, askedAt)
-    return serveStored(stored, plan, { isJustReceived: true }, open).obtained
+    return serveStored(stored, plan, { isJustReceived: true, at: now() }, open).obtained
   }
 
   /** What may not be kept is the answer to one request, and to no other that waited for it. */
@@ -242,7 +243,7 @@ export class CachedOrigin {
     const name = this.#options.cache.nameOf(plan)
     const mayBeStale = (): boolean => now() < verdict.staleIfErrorUntil
     const serveStale = (): Obtained | Promise<Obtained> =>
-      this.#serve(stored, plan, context, instead(held))
+      this.#serve(held, plan, context, { outcome: instead(held), at: now() })
     if (mayBeStale() && this.#renewals.hasJustFailed(name)) return serveStale()
     const isCollapsed = this.#renewals.isRunning(name)
     const renewal = this.#renew(stored, plan, context)

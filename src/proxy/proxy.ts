@@ -6,7 +6,7 @@ import { monotonic, now } from '../primitives/clock.ts'
 import { Exchange } from '../exchange/exchange.ts'
 import type { Sent } from '../exchange/exchange.ts'
 import type { Reply } from '../exchange/reply.ts'
-import { acceptRequestId, createRandomPool, createRequestId } from '../http/request-id.ts'
+import { acceptRequestId, RequestIds } from '../http/request-id.ts'
 import { formatCacheStatus, xCache } from '../http/cache-status.ts'
 import type { CacheOutcome } from '../http/cache-status.ts'
 import { handle } from './handle.ts'
@@ -61,12 +61,12 @@ interface Visit {
 }
 
 export function createProxy(options: ProxyOptions): Proxy {
-  const ids = createRandomPool()
+  const ids = new RequestIds()
 
   return (raw, response, clientAddress, done) => {
     const snapshot = options.current()
     const exchange = new Exchange({
-      id: acceptRequestId(single(raw.headers['x-request-id'])) ?? createRequestId(ids),
+      id: acceptRequestId(single(raw.headers['x-request-id'])) ?? ids.create(),
       receivedAt: now(),
       startedAt: monotonic(),
       method: raw.method ?? '',

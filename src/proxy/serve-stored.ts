@@ -2,7 +2,6 @@
 // origin, with a body read from slices.
 
 import { currentAgeMs } from '../http/freshness.ts'
-import { now } from '../primitives/clock.ts'
 import { bytesBody, noBody } from '../exchange/body.ts'
 import type { Body, StreamBody } from '../exchange/body.ts'
 import { Refusal } from '../exchange/refusal.ts'
@@ -24,19 +23,21 @@ export interface Served {
 /** What was received for this very request comes from the origin, and has no age to tell of. */
 export interface Origination {
   readonly isJustReceived: boolean
+  /** The instant that it is served at. */
+  readonly at: number
 }
 
 export function serveStored(
   stored: StoredHead,
   plan: Plan,
-  { isJustReceived }: Origination,
+  { isJustReceived, at }: Origination,
   open: () => ObjectSlices,
 ): Served {
   if (stored.outcome === 'absent') throw new Refusal('not_found')
   const { head, dateAt } = stored
   const size = head.size ?? 0
   const selected = select(plan, head, { first: 0, last: size - 1 })
-  const ageMs = currentAgeMs(stored.initialAgeMs, stored.receivedAt, now())
+  const ageMs = currentAgeMs(stored.initialAgeMs, stored.receivedAt, at)
   const isOrigins = isJustReceived && ageMs < 1000
   const common = { head, selected, aged: { dateAt, ageMs: isOrigins ? undefined : ageMs } }
   if (plan.method === 'HEAD' || size === 0) return atOnce({ ...common, body: emptyBody(selected) })
