@@ -6,6 +6,7 @@ import { parseTarget } from '../src/http/path.ts'
 import { parseRange } from '../src/http/range.ts'
 import { RequestIds } from '../src/http/request-id.ts'
 import { accessLine } from '../src/observe/access-log.ts'
+import { ExchangeTally } from '../src/observe/exchange-tally.ts'
 import { createSigner } from '../src/origin/sign.ts'
 import { RouteTable } from '../src/routing/routing.ts'
 import { figure, table } from './table.ts'
@@ -32,6 +33,7 @@ export function measureMicro(): Micro[] {
     { step: 'signature', ns: time(signature()), budgetNs: 6000 },
     { step: 'request id', ns: time(requestId()), budgetNs: undefined },
     { step: 'access line', ns: time(line()), budgetNs: undefined },
+    { step: 'metrics of a memory hit', ns: time(tally()), budgetNs: 300 },
   ]
 }
 
@@ -95,6 +97,26 @@ function requestId(): () => unknown {
 }
 
 function line(): () => unknown {
+  const exchange = finishedExchange()
+  return () => accessLine(exchange)
+}
+
+function tally(): (turn: number) => unknown {
+  const counted = new ExchangeTally()
+  const exchanges = ['products', 'pictures', 'films'].map((bucket) => {
+    const exchange = finishedExchange()
+    exchange.note('route', { bucket, key: 'picture.jpg' })
+    exchange.note('cache', { kind: 'hit', isStale: false, ttlS: 60, detail: 'memory' })
+    return exchange
+  })
+  const [fallback = finishedExchange()] = exchanges
+  return (turn) => {
+    counted.observe(exchanges[turn % exchanges.length] ?? fallback)
+    return counted
+  }
+}
+
+function finishedExchange(): Exchange {
   const arrival = {
     id: 'AAAAAAAAAAAAAAAAAAAAAA',
     receivedAt: 0,
@@ -113,7 +135,7 @@ function line(): () => unknown {
     firstByteAt: 1.25,
     endedAt: 1.5,
   }
-  return () => accessLine(exchange)
+  return exchange
 }
 
 if (import.meta.main) {

@@ -5,6 +5,7 @@ import { createServer } from 'node:http'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 
 import type { Address } from '../config/server.ts'
+import { bytesBody, noBody } from '../exchange/body.ts'
 import type { Emit } from '../exchange/event.ts'
 import { Refusal } from '../exchange/refusal.ts'
 import type { Reply } from '../exchange/reply.ts'
@@ -39,6 +40,13 @@ export interface AdminOptions {
   readonly prewarm: PrewarmDesk
   readonly buckets: ReadonlySet<string>
   readonly emit: Emit
+  /** Undefined: there are none. */
+  readonly metrics: (() => Promise<MetricsText>) | undefined
+}
+
+export interface MetricsText {
+  readonly contentType: string
+  readonly text: string
 }
 
 export class Admin {
@@ -97,6 +105,10 @@ export class Admin {
     const isRead = method === 'GET' || method === 'HEAD'
     const known = isRead ? answerStatus({ method, path }, this.#options.status) : undefined
     if (known !== undefined) return known
+    const { metrics } = this.#options
+    if (isRead && path === '/metrics' && metrics !== undefined) {
+      return metricsReply(await metrics(), method)
+    }
     if (isRead) throw new Refusal('no_route')
     throw new Refusal('method_not_allowed', { headers: ['Allow', 'GET, HEAD'] })
   }
@@ -110,4 +122,11 @@ export class Admin {
     this.#options.emit({ kind: 'bug', error, requestId })
     return new Refusal('internal_error', { cause: error })
   }
+}
+
+function metricsReply({ contentType, text }: MetricsText, method: string): Reply {
+  const bytes = Buffer.from(text)
+  const headers = ['Content-Type', contentType, 'Cache-Control', 'no-store']
+  const body = method === 'HEAD' ? noBody : bytesBody(bytes)
+  return { status: 200, headers, body, statedLength: bytes.byteLength }
 }

@@ -5,11 +5,12 @@ import { randomUUID } from 'node:crypto'
 
 import { monotonic, now } from '../primitives/clock.ts'
 import type { CacheConfig, RedisConfig } from '../config/cache.ts'
+import type { CacheCounts } from '../exchange/counts.ts'
 import type { Emit } from '../exchange/event.ts'
 import { openBanStream } from './ban-stream.ts'
 import type { BanStream } from './ban-stream.ts'
 import { FillMemory } from './fill-memory.ts'
-import { bucketStatsOf, statsOf } from './inspect.ts'
+import { bucketStatsOf, countsOf, statsOf } from './inspect.ts'
 import type { Inspected, TierCounts } from './inspect.ts'
 import { LookupTally } from './lookup-tally.ts'
 import type { Fills, SliceSettings } from './object-slices.ts'
@@ -93,6 +94,12 @@ export class Cache {
     const { all } = this.tiers
     if (bucket === undefined) return statsOf(all)
     return bucketStatsOf(all, bucket, this.#routes.get(bucket)?.tally)
+  }
+
+  /** Of one of the threads that share a tier it is asked to look what that holds. */
+  counts(isToLook: boolean): CacheCounts {
+    const tiers = this.tiers.all.map((tier) => countsOf(tier, isToLook))
+    return { tiers, fillBytes: this.fillMemory.heldBytes, buckets: [...this.#routes.keys()] }
   }
 
   /** Undefined when nothing is kept that a request could be answered with. */

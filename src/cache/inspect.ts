@@ -2,6 +2,7 @@
 
 import { setImmediate as nextTurn } from 'node:timers/promises'
 
+import type { TierCount } from '../exchange/counts.ts'
 import { periodsOf } from './decide.ts'
 import { DiskTier } from './disk-tier.ts'
 import { sliceKey } from './key.ts'
@@ -36,6 +37,18 @@ const LOOKS_AT_ONCE = 1000
 
 export function statsOf(tiers: readonly Tier[]): ByTier<TierCounts> {
   return Object.fromEntries(tiers.map((tier) => [tier.name, tier.stats()]))
+}
+
+/** Memory cannot fail, and what Redis evicts it tells nobody. */
+export function countsOf(tier: Tier, isToLook: boolean): TierCount {
+  const { name } = tier
+  const { evictions, errors, ...counts } = tier.stats(isToLook)
+  return {
+    name,
+    ...counts,
+    evictions: name === 'redis' ? undefined : evictions,
+    errors: name === 'memory' ? undefined : errors,
+  }
 }
 
 export function bucketStatsOf(

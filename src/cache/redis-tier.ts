@@ -116,9 +116,9 @@ export class RedisTier implements Tier {
    * Entries and bytes are the fleet's, as of the last walk over them. Asking starts a walk when the
    * last is some minutes past, so the first answer knows of none. What Redis evicts it tells nobody.
    */
-  stats(): TierStats {
+  stats(isToLook = true): TierStats {
     const { hits, misses, errors } = this.#counts
-    this.#countInBackground()
+    if (isToLook) this.#countInBackground()
     return { ...(this.#census?.held ?? NOTHING), hits, misses, evictions: 0, errors }
   }
 

@@ -21,6 +21,7 @@ export class SliceBody implements StreamBody, Flow, FillReader {
   position: number
   readonly #object: ObjectSlices
   readonly #last: number
+  readonly #ahead: Promise<Found | undefined> | undefined
   #sink: Sink | undefined
   #fill: Fill | undefined
   #slice: SliceEntry | undefined
@@ -33,8 +34,14 @@ export class SliceBody implements StreamBody, Flow, FillReader {
   #isPumping = false
   #isOver = false
 
-  constructor(object: ObjectSlices, { first, last }: SliceRange) {
+  /** `ahead` is the slice of the first byte, where it is being looked for already. */
+  constructor(
+    object: ObjectSlices,
+    { first, last }: SliceRange,
+    ahead?: Promise<Found | undefined>,
+  ) {
     this.#object = object
+    this.#ahead = ahead
     this.length = last - first + 1
     this.position = first
     this.#last = last
@@ -42,11 +49,16 @@ export class SliceBody implements StreamBody, Flow, FillReader {
     this.#follow(object.arriving(object.indexAt(first)))
   }
 
+  /** Whether the first bytes are on their way already, for somebody else. */
+  get isFollowing(): boolean {
+    return this.#fill !== undefined
+  }
+
   /** Looks for the first bytes before the start: true when they are held, else they are asked for. */
   prepare(): boolean | Promise<boolean> {
     if (this.#fill !== undefined) return false
     const index = this.#object.indexAt(this.position)
-    const held = this.#object.held(index)
+    const held = this.#ahead ?? this.#object.held(index)
     if (!(held instanceof Promise)) return this.#prepared(held, index)
     return held.then((found) => this.#prepared(found, index))
   }

@@ -58,6 +58,7 @@ export interface Tier {
   sweep(matches: (facts: EntryFacts) => boolean): Promise<Swept>
   /** Counts what matches, for a preview. */
   count(matches: (facts: EntryFacts) => boolean): Promise<Swept>
-  stats(): TierStats
+  /** What is there to count only at some cost is counted only when asked to look. */
+  stats(isToLook?: boolean): TierStats
   close(): Promise<void>
 }

@@ -38,12 +38,17 @@ export const adminSchema = section({
   token: token.optional(),
 })
 
-export function toAdmin({ address, token }: z.output<typeof adminSchema>): AdminConfig {
-  return { address: adminAddress(address), isDefaultAddress: address === undefined, token }
+/** `port` is what `metrics.port` says of the same listener. */
+export function toAdmin(
+  { address, token }: z.output<typeof adminSchema>,
+  port: number | undefined,
+): AdminConfig {
+  const isDefaultAddress = address === undefined && port === undefined
+  return { address: adminAddress(address, port), isDefaultAddress, token }
 }
 
-export function adminAddress(written: WrittenAddress | undefined): Address {
-  return { host: written?.host ?? standard.host, port: written?.port ?? standard.port }
+export function adminAddress(written: WrittenAddress | undefined, port?: number): Address {
+  return { host: written?.host ?? standard.host, port: written?.port ?? port ?? standard.port }
 }
 
 export function printAdmin({ address, token }: AdminConfig): object {

@@ -134,6 +134,7 @@ test('a bucket with a name, a prefix and an S3 bucket is a whole configuration',
     },
     logging: { level: 'info', format: 'json', accessLog: true, sample: 1 },
     admin: { address: { host: '127.0.0.1', port: 9090 }, isDefaultAddress: true, token: undefined },
+    metrics: { enabled: true },
   })
 })
 

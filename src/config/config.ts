@@ -18,6 +18,8 @@ import { certificateProblems, httpsSchema, toHttps } from './https.ts'
 import { printLogging, toLogging } from './logging.ts'
 import type { LoggingConfig } from './logging.ts'
 import { mergeTrees } from './merge.ts'
+import { printMetrics, toMetrics } from './metrics.ts'
+import type { MetricsConfig } from './metrics.ts'
 import type { Problem } from './problem.ts'
 import type { Settings } from './schema.ts'
 import { printServer, toServer } from './server.ts'
@@ -36,6 +38,7 @@ export interface Config {
   readonly cache: CacheConfig
   readonly logging: LoggingConfig
   readonly admin: AdminConfig
+  readonly metrics: MetricsConfig
 }
 
 export type Loaded =
@@ -89,7 +92,8 @@ function toConfig(settings: Settings, folder: string): Config {
     buckets: settings.buckets.map((bucket) => toBucket(bucket, ttlOfMemory(settings.cache))),
     cache: toCache(settings.cache, folder),
     logging: toLogging(settings.logging),
-    admin: toAdmin(settings.admin),
+    admin: toAdmin(settings.admin, settings.metrics.port),
+    metrics: toMetrics(settings.metrics),
   }
 }
 
@@ -101,6 +105,7 @@ export function printConfig(config: Config): object {
     cache: printCache(config.cache),
     logging: printLogging(config.logging),
     admin: printAdmin(config.admin),
+    metrics: printMetrics(config.metrics),
   }
 }
 

@@ -7,6 +7,7 @@ import { bucketSchema, bucketsRule } from './buckets.ts'
 import { cacheSchema } from './cache.ts'
 import { field, textOf } from './fields.ts'
 import { loggingSchema } from './logging.ts'
+import { metricsSchema } from './metrics.ts'
 import { section } from './section.ts'
 import type { Loose, RuleProblem } from './section.ts'
 import { serverAddress, serverSchema } from './server.ts'
@@ -28,29 +29,48 @@ export const configShape = section(
     cache: cacheSchema.prefault({}),
     logging: loggingSchema.prefault({}),
     admin: adminSchema.prefault({}),
+    metrics: metricsSchema.prefault({}),
   },
   ({ buckets }) =>
     bucketsRule(buckets).map((found) => ({ ...found, path: ['buckets', ...found.path] })),
   listenersDiffer,
+  oneOperationsPort,
 )
 
 export type Settings = z.output<typeof configShape>
 
-function listenersDiffer({ server, admin }: Loose): RuleProblem[] {
-  if (!isMapping(server) || !isMapping(admin)) return []
+/** Both settings name the operations listener. */
+function oneOperationsPort({ admin, metrics }: Loose): RuleProblem[] {
+  if (!isMapping(admin) || !isMapping(metrics)) return []
+  const { address } = admin
+  const { port } = metrics
+  if (!isWrittenAddress(address) || address.port === undefined) return []
+  if (typeof port !== 'number' || address.port === port) return []
+  const message = `contradicts admin.address, which names port ${address.port}; they are one listener`
+  return [{ path: ['metrics', 'port'], message, hint: 'name the port once' }]
+}
+
+function listenersDiffer({ server, admin, metrics }: Loose): RuleProblem[] {
+  if (!isMapping(server) || !isMapping(admin) || !isMapping(metrics)) return []
   const { address: main, port } = server
   const operations = admin['address']
+  const metricsPort = metrics['port']
   if (isBroken(main) || isBroken(operations)) return []
   const collides = wouldCollide(
     serverAddress(
       isWrittenAddress(main) ? main : undefined,
       typeof port === 'number' ? port : undefined,
     ),
-    adminAddress(isWrittenAddress(operations) ? operations : undefined),
+    adminAddress(
+      isWrittenAddress(operations) ? operations : undefined,
+      typeof metricsPort === 'number' ? metricsPort : undefined,
+    ),
   )
   if (!collides) return []
   const message = 'is the port of server.address too; two listeners need two'
-  return [{ path: ['admin', 'address'], message, hint: 'its default is 127.0.0.1:9090' }]
+  const isOfMetrics = operations === undefined && metricsPort !== undefined
+  const path = isOfMetrics ? ['metrics', 'port'] : ['admin', 'address']
+  return [{ path, message, hint: 'its default is 127.0.0.1:9090' }]
 }
 
 function isBroken(address: unknown): boolean {

@@ -6,6 +6,7 @@ import { after, test } from 'node:test'
 
 import { loadConfig } from '../config/config.ts'
 import type { Config } from '../config/config.ts'
+import { OriginTally } from '../origin/origin.ts'
 import type { Route } from '../proxy/proxy.ts'
 import { compile } from './compile.ts'
 import type { Compiled } from './compile.ts'
@@ -32,6 +33,7 @@ async function compiled(config: Config, look: (compiled: Compiled) => void): Pro
   const result = compile({
     config,
     cache: undefined,
+    tallyOf: () => new OriginTally(),
     random: () => 0,
     emit: () => undefined,
   })

@@ -6,6 +6,7 @@ import type { Config } from '../config/config.ts'
 import type { Emit } from '../exchange/event.ts'
 import type { Cache, CachePolicy } from '../cache/cache.ts'
 import { createTrail, Origin } from '../origin/origin.ts'
+import type { OriginTally } from '../origin/origin.ts'
 import { CachedOrigin, ObjectIntake } from '../proxy/proxy.ts'
 import type { Route, RouteRules, Snapshot, Website } from '../proxy/proxy.ts'
 import { RouteTable } from '../routing/routing.ts'
@@ -23,14 +24,17 @@ export interface CompileOptions {
   /** A number in [0, 1). */
   readonly random: () => number
   readonly emit: Emit
+  /** Where what becomes of a bucket's questions is counted. */
+  readonly tallyOf: (bucket: string) => OriginTally
 }
 
-export function compile({ config, cache, random, emit }: CompileOptions): Compiled {
+export function compile({ config, cache, random, emit, tallyOf }: CompileOptions): Compiled {
   const { limits, securityHeaders } = config.server
   const common = commonHeaders(securityHeaders)
   const origins = new Map<string, Origin>()
   const routes = config.buckets.map((bucket) => {
-    const origin = new Origin({ bucket: bucket.name, config: bucket.s3, random, emit })
+    const { name, s3 } = bucket
+    const origin = new Origin({ bucket: name, config: s3, random, emit, tally: tallyOf(name) })
     origins.set(bucket.name, origin)
     const askFor = askerFor(origin, bucket.hideForbidden)
     const cached = cache && cachedOrigin(bucket, cache, askFor, random)

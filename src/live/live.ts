@@ -4,7 +4,9 @@
 import { openCache } from '../cache/cache.ts'
 import type { Cache } from '../cache/cache.ts'
 import type { Config } from '../config/config.ts'
+import type { OriginCounts } from '../exchange/counts.ts'
 import type { Emit } from '../exchange/event.ts'
+import { OriginTally } from '../origin/origin.ts'
 import type { Backends, Snapshot } from '../proxy/proxy.ts'
 import { compile } from './compile.ts'
 import type { Compiled } from './compile.ts'
@@ -12,12 +14,20 @@ import type { Compiled } from './compile.ts'
 export class Live {
   readonly #cache: Cache | undefined
   readonly #compiled: Compiled
+  /** By bucket; what was counted is not forgotten with the configuration it was counted under. */
+  readonly #tallies = new Map<string, OriginTally>()
+
+  readonly #tallyOf = (bucket: string): OriginTally => {
+    const tally = this.#tallies.get(bucket) ?? new OriginTally()
+    this.#tallies.set(bucket, tally)
+    return tally
+  }
 
   constructor(config: Config, random: () => number, emit: Emit) {
     this.#cache = config.cache.enabled
       ? openCache(config.cache, { softMs: softMsOf(config) }, emit)
       : undefined
-    this.#compiled = compile({ config, cache: this.#cache, random, emit })
+    this.#compiled = compile({ config, cache: this.#cache, random, emit, tallyOf: this.#tallyOf })
     for (const origin of this.#compiled.origins.values()) origin.start()
   }
 
@@ -34,6 +44,10 @@ export class Live {
     const backends: Record<string, ReturnType<Live['backends']>[string]> = {}
     for (const [bucket, origin] of this.#compiled.origins) backends[bucket] = origin.health()
     return backends
+  }
+
+  originCounts(): readonly OriginCounts[] {
+    return [...this.#compiled.origins.values()].map((origin) => origin.counts())
   }
 
   async close(): Promise<void> {

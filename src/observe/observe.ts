@@ -7,6 +7,22 @@ import type { Exchange } from '../exchange/exchange.ts'
 import { accessLine } from './access-log.ts'
 import { writeEvent } from './event-log.ts'
 import { openLog } from './log.ts'
+import type { ThreadMetrics } from './metrics.ts'
+
+export { ThreadMetrics } from './metrics.ts'
+export { expose } from './exposition.ts'
+export type { Exposition } from './exposition.ts'
+export { readPurges } from './read-counts.ts'
+export { readProcess } from './read-process.ts'
+export { countersOf, sumReadings } from './reading.ts'
+export type { Reading } from './reading.ts'
+
+export interface ObserverOptions {
+  readonly logging: LoggingConfig
+  readonly random: () => number
+  /** Undefined: there are no metrics. */
+  readonly metrics?: ThreadMetrics | undefined
+}
 
 export interface Observer {
   readonly observe: (exchange: Exchange) => void
@@ -15,11 +31,12 @@ export interface Observer {
   readonly close: () => Promise<void>
 }
 
-export function openObserver(config: LoggingConfig, random: () => number): Observer {
+export function openObserver({ logging: config, random, metrics }: ObserverOptions): Observer {
   const log = openLog(config)
   const isLogged = config.accessLog && config.level !== 'silent'
   return {
     observe(exchange) {
+      metrics?.exchanges.observe(exchange)
       if (!isLogged) return
       const line = accessLine(exchange)
       // Only what went well is thinned out: an operator looks for the rest.

@@ -370,7 +370,9 @@ describe('a place at a replica is given back', () => {
       onAsk: () => reader.flow?.stop(),
     })
     reader.flow = body.start({ write: () => assert.fail(), end: assert.fail, fail: assert.fail })
-    await new Promise((resolve) => setTimeout(resolve, 20))
+    for (let turn = 0; turn < 5000 && outcomes.length < 2; turn += 1) {
+      await new Promise((resolve) => setTimeout(resolve, 1))
+    }
     assert.equal(asked[0]?.context.signal?.isCancelled, true)
     assert.deepEqual(outcomes, ['failure', 'neutral'])
     assert.deepEqual(discarded, [1])

@@ -97,6 +97,7 @@ export class ContinuedBody implements StreamBody, Flow, Sink {
   write(chunk: Uint8Array): boolean {
     if (this.#isOver) return true
     const wanted = this.#cut(chunk)
+    this.#lease.replica.tally.bytes += chunk.byteLength
     this.#sourceAt += chunk.byteLength
     if (wanted.byteLength === 0) return true
     this.#position += wanted.byteLength

@@ -5,6 +5,7 @@
 import type { CancelSignal } from '../primitives/cancel.ts'
 import type { S3Config } from '../config/s3.ts'
 import type { StreamBody } from '../exchange/body.ts'
+import type { OriginCounts } from '../exchange/counts.ts'
 import type { Emit } from '../exchange/event.ts'
 import type { ObjectHead } from '../exchange/object-head.ts'
 import { ContinuedBody } from './continued-body.ts'
@@ -16,6 +17,7 @@ import type { ObjectAnswer, ObjectQuestion } from './question.ts'
 import { Replica } from './replica.ts'
 import type { Health } from './replica.ts'
 import { ReplicaSet } from './replica-set.ts'
+import { OriginTally } from './tally.ts'
 import type { Trail } from './trail.ts'
 
 export { OriginFailure } from './failure.ts'
@@ -23,6 +25,7 @@ export type { FailureKind } from './failure.ts'
 export type { ListAnswer, ListedObject, ListPage, ListPosition, ListQuestion } from './listing.ts'
 export type { ObjectQuestion } from './question.ts'
 export type { Health } from './replica.ts'
+export { OriginTally } from './tally.ts'
 export { createTrail } from './trail.ts'
 export type { FailedAttempt, Trail } from './trail.ts'
 
@@ -44,19 +47,28 @@ export interface OriginOptions {
   readonly config: S3Config
   readonly random: () => number
   readonly emit: Emit
+  /** Goes on with what was counted for the bucket before. */
+  readonly tally?: OriginTally
 }
 
 export class Origin {
+  readonly #bucket: string
+  readonly #tally: OriginTally
+  readonly #isHedged: boolean
   readonly #set: ReplicaSet
   readonly #checks: readonly HealthCheck[]
 
-  constructor({ bucket, config, random, emit }: OriginOptions) {
+  constructor({ bucket, config, random, emit, tally = new OriginTally() }: OriginOptions) {
+    this.#bucket = bucket
+    this.#tally = tally
+    this.#isHedged = config.hedge !== undefined
     const { healthCheck, circuitBreaker: policy } = config
     const isProbed = healthCheck !== undefined
-    const replicas = config.replicas.map(
-      (replica) => new Replica({ config: replica, bucket, policy, isProbed, emit }),
-    )
-    this.#set = new ReplicaSet(replicas, config, random)
+    const replicas = config.replicas.map((replica) => {
+      const own = tally.replica(replica.name)
+      return new Replica({ config: replica, bucket, policy, isProbed, emit, tally: own })
+    })
+    this.#set = new ReplicaSet(replicas, config, random, tally)
     this.#checks = isProbed
       ? replicas.map((replica) => new HealthCheck(replica, healthCheck, bucket, emit))
       : []
@@ -74,6 +86,14 @@ export class Origin {
 
   health(): Readonly<Record<string, Health>> {
     return Object.fromEntries(this.#set.replicas.map((replica) => [replica.name, replica.health]))
+  }
+
+  counts(): OriginCounts {
+    const breakers = this.#set.replicas.map(
+      ({ name, breakerState }) => [name, breakerState] as const,
+    )
+    const counts = this.#tally.counts(this.#bucket, new Map(breakers))
+    return this.#isHedged ? counts : { ...counts, hedges: undefined }
   }
 
   ask(

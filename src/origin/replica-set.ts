@@ -15,6 +15,7 @@ import { hedge } from './hedge.ts'
 import { Lease } from './lease.ts'
 import type { ObjectAnswer, ObjectQuestion } from './question.ts'
 import type { Replica } from './replica.ts'
+import { OriginTally } from './tally.ts'
 import type { Trail } from './trail.ts'
 
 export interface AskContext {
@@ -48,14 +49,21 @@ export class ReplicaSet {
   readonly replicas: readonly Replica[]
   readonly #config: S3Config
   readonly #choose: Choose
+  readonly #tally: OriginTally
   readonly #random: () => number
   readonly #repeats
   readonly #hedges
   readonly #firstByteMs: RecentPercentile
 
-  constructor(replicas: readonly Replica[], config: S3Config, random: () => number) {
+  constructor(
+    replicas: readonly Replica[],
+    config: S3Config,
+    random: () => number,
+    tally = new OriginTally(),
+  ) {
     this.replicas = replicas
     this.#config = config
+    this.#tally = tally
     this.#random = random
     this.#choose = createChooser(config.balance, random)
     this.#repeats = createAllowance(config.retry.budgetPercent)
@@ -69,9 +77,12 @@ export class ReplicaSet {
     earn(this.#hedges)
     const search = this.#begin(context)
     let failure: OriginFailure | undefined
+    let last = context.broken?.at(-1)
     for (;;) {
       const replica = this.#fresh(search) ?? (await this.#repeat(search))
       if (replica === undefined) throw failure ?? this.#unavailable()
+      if (last !== undefined) this.#noteAnother(replica, last, search)
+      last = replica
       try {
         const leased = await this.#attempt(replica, question, search)
         context.trail.replica = leased.lease.replica.name
@@ -89,6 +100,12 @@ export class ReplicaSet {
     const { broken = [] } = context
     const deadline = monotonic() + this.#config.firstByteBudgetMs
     return { context, deadline, tried: [...broken], excluded: [], attempts: broken.length }
+  }
+
+  #noteAnother(replica: Replica, last: Replica, { tried, context }: Search): void {
+    const { trail, phase } = context
+    if (!tried.includes(replica)) this.#tally.failover(last.name, replica.name, phase)
+    else this.#tally.retry(trail.failed.at(-1)?.kind ?? 'unavailable')
   }
 
   #fresh(search: Search): Replica | undefined {
@@ -124,20 +141,29 @@ export class ReplicaSet {
     const afterMs = search.attempts === 0 ? this.#hedgeAfterMs() : undefined
     const { signal } = search.context
     if (afterMs === undefined) return this.#try(replica, question, search, signal)
-    return hedge({
+    let hedged: Replica | undefined
+    const outcome = hedge({
       afterMs,
       signal,
       first: (own) => this.#try(replica, question, search, own),
       second: (own) => {
         const others = this.#usable(search, 'fresh')
-        const other = others.length > 0 && spend(this.#hedges) ? this.#choose(others) : undefined
-        return other === undefined ? undefined : this.#try(other, question, search, own)
+        hedged = others.length > 0 && spend(this.#hedges) ? this.#choose(others) : undefined
+        return hedged && this.#try(hedged, question, search, own)
       },
       release: (loser) => {
         if (loser.answer.kind === 'object') loser.answer.body.discard()
         loser.lease.settle('neutral')
       },
     })
+    const note = (winner?: Replica): void => {
+      if (hedged !== undefined) this.#tally.hedge(winner === hedged)
+    }
+    outcome.then(
+      ({ lease }) => note(lease.replica),
+      () => note(),
+    )
+    return outcome
   }
 
   #hedgeAfterMs(): number | undefined {
@@ -171,10 +197,12 @@ export class ReplicaSet {
         throw unfit
       }
       this.#firstByteMs.add(answeredAt - startedAt)
+      replica.tally.note(answer.kind, answeredAt - startedAt)
       if (answer.kind !== 'object') lease.settle('success')
       return { answer, lease }
     } catch (error) {
       const failure = failureFrom(error)
+      replica.tally.note(failure.kind, monotonic() - startedAt)
       const isToBlame = blamesReplica(failure)
       if (isToBlame) replica.lastFailure = failure
       lease.settle(isToBlame ? 'failure' : 'neutral')

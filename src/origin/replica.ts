@@ -2,7 +2,7 @@
 // and what the active probes say.
 
 import { admit, createBreaker, openForMs, settle, wouldAdmit } from '../primitives/breaker.ts'
-import type { Admission, BreakerPolicy, Outcome } from '../primitives/breaker.ts'
+import type { Admission, BreakerPolicy, BreakerState, Outcome } from '../primitives/breaker.ts'
 import { monotonic } from '../primitives/clock.ts'
 import { createPeakEwma, latencyAt, observeLatency } from '../primitives/peak-ewma.ts'
 import type { ReplicaConfig } from '../config/s3.ts'
@@ -10,6 +10,7 @@ import type { Emit } from '../exchange/event.ts'
 import { OriginFailure } from './failure.ts'
 import type { AskLimits, ObjectAnswer, ObjectQuestion } from './question.ts'
 import { S3Endpoint } from './s3-endpoint.ts'
+import { ReplicaTally } from './tally.ts'
 
 export type Health = 'probing' | 'healthy' | 'unhealthy'
 
@@ -20,10 +21,12 @@ export interface ReplicaOptions {
   readonly policy: BreakerPolicy
   readonly isProbed: boolean
   readonly emit: Emit
+  readonly tally?: ReplicaTally
 }
 
 export class Replica {
   readonly config: ReplicaConfig
+  readonly tally: ReplicaTally
   inFlight = 0
   /** Why it was last to blame; undefined once it has answered again. */
   lastFailure: OriginFailure | undefined
@@ -37,6 +40,7 @@ export class Replica {
   constructor(options: ReplicaOptions) {
     const { config, bucket, emit } = options
     this.config = config
+    this.tally = options.tally ?? new ReplicaTally()
     this.probed = options.isProbed ? 'probing' : 'healthy'
     this.#options = options
     this.#endpoint = new S3Endpoint(config, (region) => {
@@ -55,6 +59,12 @@ export class Replica {
   get health(): Health {
     if (this.openForMs() > 0 || this.probed === 'unhealthy') return 'unhealthy'
     return this.#breaker.probesInFlight > 0 ? 'probing' : this.probed
+  }
+
+  /** An open one whose time is up would let a request through. */
+  get breakerState(): BreakerState {
+    const { state } = this.#breaker
+    return state === 'open' && this.openForMs() === 0 ? 'half-open' : state
   }
 
   /** To the first byte, as it is to be expected now; 0 where nothing is known. */

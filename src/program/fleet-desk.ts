@@ -5,7 +5,8 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as after } from 'node:timers/promises'
 
 import type { CacheDesk, Purged, PurgeOrder } from '../admin/admin.ts'
-import type { Ban, ByTier, Inspected, Swept, TierCounts } from '../cache/cache.ts'
+import type { Ban, BanRule, ByTier, Inspected, Swept, TierCounts } from '../cache/cache.ts'
+import { countUp } from '../exchange/counts.ts'
 import { now } from '../primitives/clock.ts'
 import type { CachePart, Nodes } from './cache-part.ts'
 import { LineClosed } from './thread-line.ts'
@@ -13,13 +14,25 @@ import { LineClosed } from './thread-line.ts'
 /** Those of the threads that there are now. */
 export type Parts = () => readonly CachePart[]
 
+/** How many purges there were, by the kind of their rule. */
+export type PurgeCounts = Map<BanRule['kind'], number>
+
+const KINDS = ['all', 'bucket', 'key', 'prefix', 'glob', 'tag'] as const
+
+export function createPurgeCounts(): PurgeCounts {
+  return new Map(KINDS.map((kind) => [kind, 0]))
+}
+
 const SAVES = 3
 const SAVE_AGAIN_MS = 100
 const NOTHING: Swept = { entries: 0, bytes: 0 }
 
-export function openDesk(parts: Parts): CacheDesk {
+export function openDesk(parts: Parts, purges: PurgeCounts): CacheDesk {
   return {
-    purge: (order) => purge(order, parts),
+    purge: (order) => {
+      if (!order.isDryRun) countUp(purges, order.rule.kind)
+      return purge(order, parts)
+    },
     stats: async (bucket) => mergeStats(await answersOf(parts(), (part) => part.stats(bucket))),
     inspect: async (bucket, key) =>
       mergeInspected(await answersOf(parts(), (part) => part.inspect(bucket, key))),

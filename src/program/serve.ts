@@ -12,10 +12,11 @@ import type { Config } from '../config/config.ts'
 import type { Address } from '../config/server.ts'
 import { packConfig } from '../config/transfer.ts'
 import { RequestIds } from '../http/request-id.ts'
-import { openObserver } from '../observe/observe.ts'
-import type { Observer } from '../observe/observe.ts'
+import { openObserver, readPurges } from '../observe/observe.ts'
+import type { Observer, Reading } from '../observe/observe.ts'
 import type { Status } from '../proxy/proxy.ts'
 import { Threads, usableCores } from '../server/server.ts'
+import { openMetricsDesk, ThreadReadings } from './metrics-desk.ts'
 import { Prewarming } from './prewarming.ts'
 import { ThreadDesk } from './thread-desk.ts'
 import { ProxyThread } from './thread.ts'
@@ -40,6 +41,8 @@ interface Serving {
   readonly status: Status
   readonly observer: Observer
   readonly desk: CacheDesk
+  /** What its threads have counted. */
+  read(): Promise<readonly Reading[]>
   /** Of the threads that there are now. */
   readonly warmParts: () => readonly WarmPart[]
   drain(impatience: AbortSignal): Promise<number>
@@ -93,6 +96,7 @@ async function serveHere(config: Config): Promise<Serving> {
     status,
     observer,
     desk,
+    read: async () => [thread.read(true)],
     warmParts: () => [thread.warmPart],
     drain: (impatience) => thread.drain(config.server.shutdown, impatience),
   }
@@ -101,7 +105,7 @@ async function serveHere(config: Config): Promise<Serving> {
 async function serveInThreads(config: Config, count: number, world: World): Promise<Serving> {
   const { address: wanted, shutdown } = config.server
   await requireFree(wanted)
-  const observer = openObserver(config.logging, Math.random)
+  const observer = openObserver({ logging: config.logging, random: Math.random })
   const packed = packConfig(config)
   const lines = new ThreadDesk({ isCached: config.cache.enabled })
   const threads = new Threads({
@@ -123,8 +127,13 @@ async function serveInThreads(config: Config, count: number, world: World): Prom
     isDraining = true
     return threads.drain(shutdown, impatience)
   }
+  const readings = new ThreadReadings(() => lines.lines)
+  const read = async (): Promise<Reading[]> => [
+    ...(await readings.read()),
+    readPurges(lines.purges),
+  ]
   const warmParts = (): readonly WarmPart[] => lines.warmParts()
-  return { address, status, observer, desk: lines.desk, warmParts, drain }
+  return { address, status, observer, desk: lines.desk, warmParts, read, drain }
 }
 
 /** Threads share their port, and so would a second Sluice, unnoticed. */
@@ -148,10 +157,12 @@ async function openAdmin(
   prewarm: PrewarmDesk,
 ): Promise<OpenAdmin | undefined> {
   const { address, isDefaultAddress } = config.admin
+  const { status, read } = serving
   const ids = new RequestIds()
   const admin = new Admin({
     address,
-    status: serving.status,
+    status,
+    metrics: config.metrics.enabled ? openMetricsDesk(status, read) : undefined,
     createId: () => ids.create(),
     token: config.admin.token,
     desk: serving.desk,

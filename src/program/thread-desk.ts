@@ -5,22 +5,23 @@ import type { MessagePort } from 'node:worker_threads'
 
 import type { CacheDesk, Purged, PurgeOrder } from '../admin/admin.ts'
 import { partAt } from './cache-part.ts'
-import { openDesk } from './fleet-desk.ts'
+import { createPurgeCounts, openDesk } from './fleet-desk.ts'
 import { ThreadLine } from './thread-line.ts'
 import { warmPartAt } from './warm-part.ts'
 import type { WarmPart } from './warm-part.ts'
 
 export class ThreadDesk {
   readonly desk: CacheDesk
+  readonly purges = createPurgeCounts()
   #lines: readonly ThreadLine[] = []
 
   /** Without a cache there is nobody to ask. */
   constructor({ isCached }: { readonly isCached: boolean }) {
-    this.desk = openDesk(() => (isCached ? this.#open().map(partAt) : []))
+    this.desk = openDesk(() => (isCached ? this.lines.map(partAt) : []), this.purges)
   }
 
   warmParts(): readonly WarmPart[] {
-    return this.#open().map(warmPartAt)
+    return this.lines.map(warmPartAt)
   }
 
   /** The end for a thread to be: it is spoken to from now on, and hears it when it listens. */
@@ -29,11 +30,12 @@ export class ThreadDesk {
     const line = new ThreadLine(port1)
     // The cast: what `purgeAt` asked.
     line.listen((_name, [order]) => this.desk.purge(order as PurgeOrder))
-    this.#lines = [...this.#open(), line]
+    this.#lines = [...this.lines, line]
     return port2
   }
 
-  #open(): readonly ThreadLine[] {
+  /** To the threads that there are now. */
+  get lines(): readonly ThreadLine[] {
     return this.#lines.filter(({ isClosed }) => !isClosed)
   }
 }

@@ -10,15 +10,15 @@ import type { Config } from '../config/config.ts'
 import type { Address } from '../config/server.ts'
 import { RequestIds } from '../http/request-id.ts'
 import { Live } from '../live/live.ts'
-import { openObserver } from '../observe/observe.ts'
-import type { Observer } from '../observe/observe.ts'
+import { openObserver, ThreadMetrics } from '../observe/observe.ts'
+import type { Observer, Reading } from '../observe/observe.ts'
 import { createProxy } from '../proxy/proxy.ts'
 import type { Backends, Status } from '../proxy/proxy.ts'
 import { Server } from '../server/server.ts'
 import type { DrainTimes } from '../server/server.ts'
 import { localPart } from './cache-part.ts'
 import type { CachePart } from './cache-part.ts'
-import { openDesk } from './fleet-desk.ts'
+import { createPurgeCounts, openDesk } from './fleet-desk.ts'
 import { VERSION } from './version.ts'
 import { localWarmPart } from './warm-part.ts'
 import type { WarmPart } from './warm-part.ts'
@@ -41,6 +41,8 @@ export class ProxyThread {
   readonly warmPart: WarmPart
   /** Of its own cache alone. */
   readonly desk: CacheDesk
+  readonly #metrics: ThreadMetrics | undefined
+  readonly #purges = createPurgeCounts()
   readonly #live: Live
   readonly #server: Server
   #isDraining = false
@@ -48,7 +50,9 @@ export class ProxyThread {
   constructor({ config, isShared, port, purgeAll }: ProxyThreadOptions) {
     const startedAt = monotonic()
     const ids = new RequestIds()
-    this.observer = openObserver(config.logging, Math.random)
+    const { logging } = config
+    this.#metrics = config.metrics.enabled ? new ThreadMetrics() : undefined
+    this.observer = openObserver({ logging, random: Math.random, metrics: this.#metrics })
     const { observe, emit } = this.observer
     this.#live = new Live(config, Math.random, emit)
     this.status = {
@@ -60,7 +64,7 @@ export class ProxyThread {
     const { cache } = this.#live
     const part = cache && localPart(cache)
     this.part = part
-    this.desk = openDesk(() => (part === undefined ? [] : [part]))
+    this.desk = openDesk(() => (part === undefined ? [] : [part]), this.#purges)
     this.warmPart = localWarmPart((bucket) => this.#live.current().byBucket.get(bucket))
     const purge = purgeAll ?? this.desk.purge
     this.#server = new Server({
@@ -80,6 +84,17 @@ export class ProxyThread {
 
   backends(): Backends {
     return this.#live.backends()
+  }
+
+  /** What it has counted. `isFirst` of the threads looks how much there is that all share. */
+  read(isFirst: boolean): Reading {
+    const counts = {
+      origins: this.#live.originCounts(),
+      cache: this.#live.cache?.counts(isFirst),
+      server: this.#server.counts(),
+      purges: this.#purges,
+    }
+    return this.#metrics?.read(counts) ?? {}
   }
 
   listen(): Promise<Address> {

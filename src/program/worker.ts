@@ -25,9 +25,12 @@ export async function runWorker(port: MessagePort, orders: WorkerOrders): Promis
   const line = new ThreadLine(orders.line)
   const purgeAll = purgeAt(line)
   const thread = new ProxyThread({ config, isShared: true, port: orders.port, purgeAll })
-  if (thread.part !== undefined) {
-    line.listen(warmAnswersOf(thread.warmPart, answersOf(thread.part)))
-  }
+  const { part } = thread
+  const ofCache = part && warmAnswersOf(thread.warmPart, answersOf(part))
+  line.listen(async (name, args) => {
+    if (name === 'metrics') return thread.read(args[0] === true)
+    return ofCache?.(name, args)
+  })
   const tell = (message: FromThread): void => port.postMessage(message)
 
   const impatience = new AbortController()

@@ -114,6 +114,9 @@ export class CachedOrigin {
     if (verdict.kind === 'refuse') {
       throw new Refusal('origin_timeout', { cause: 'only-if-cached, and it is not' })
     }
+    // True already where the origin is going to fail.
+    if (verdict.kind !== 'refresh' && verdict.kind !== 'serve')
+      context.exchange.note('cache', forwarded(verdict.why))
     const { stored } = lookup
     if (verdict.kind === 'fetch' || stored === undefined) {
       return this.#open(plan, context, verdict.kind === 'fetch' ? verdict.why : 'uri-miss')
@@ -134,9 +137,15 @@ export class CachedOrigin {
     // An absence is thrown: it was a hit all the same.
     context.exchange.note('cache', outcome)
     const open = (): ObjectSlices => this.#slicesOf(stored, plan, context)
-    const { obtained, isHeld } = serveStored(stored, plan, { isJustReceived: false, at }, open)
+    const { obtained, isHeld, isCollapsed } = serveStored(
+      stored,
+      plan,
+      { isJustReceived: false, at },
+      open,
+    )
     const tell = (held: boolean): Obtained => {
-      if (!held && outcome.kind === 'hit') context.exchange.note('cache', lackingBytes(outcome))
+      if (!held && outcome.kind === 'hit')
+        context.exchange.note('cache', lackingBytes(outcome, isCollapsed))
       return obtained
     }
     const held = isHeld()
@@ -288,8 +297,11 @@ function ttlOf(stored: StoredHead, { softPurgedAt }: Lookup, at: number): number
 }
 
 /** The head was there, the bytes are not. */
-function lackingBytes({ isStale, ttlS }: Extract<CacheOutcome, { kind: 'hit' }>): CacheOutcome {
-  return { ...forwarded('partial'), isStored: true, isStale, ttlS }
+function lackingBytes(
+  { isStale, ttlS }: Extract<CacheOutcome, { kind: 'hit' }>,
+  isCollapsed: boolean,
+): CacheOutcome {
+  return { ...forwarded('partial'), isStored: true, isCollapsed, isStale, ttlS }
 }
 
 function forwarded(reason: ForwardReason): Extract<CacheOutcome, { kind: 'forward' }> {

@@ -106,8 +106,9 @@ function isHeadEnough({ method, isRevalidation, ranges }: Plan): boolean {
 }
 
 function headOnly(answer: OriginAnswer): Found {
-  const { head, first, last, discard } = requireObject(answer)
-  discard()
+  const found = requireObject(answer)
+  found.discard()
+  const { head, first, last } = found
   return { head, first, last, delivered: undefined }
 }
 

@@ -18,6 +18,8 @@ export interface Served {
   readonly obtained: Obtained
   /** Looks for the first bytes: true when they are held, or none are needed. */
   isHeld(): boolean | Promise<boolean>
+  /** They are on their way for somebody else. */
+  readonly isCollapsed: boolean
 }
 
 /** What was received for this very request comes from the origin, and has no age to tell of. */
@@ -59,7 +61,7 @@ export function serveStored(
 type Common = Omit<Obtained, 'body'>
 
 function atOnce(obtained: Obtained): Served {
-  return { obtained, isHeld: () => true }
+  return { obtained, isHeld: () => true, isCollapsed: false }
 }
 
 const NOTHING = new Uint8Array(0)
@@ -71,16 +73,19 @@ function emptyBody({ kind }: Selected): Body {
 /** What lies in one slice that is at hand needs no stream: it is one write. */
 function ranged(common: Common, range: ByteRange, slices: ObjectSlices): Served {
   const index = slices.indexAt(range.first)
+  let ahead: Extract<ReturnType<ObjectSlices['held']>, Promise<unknown>> | undefined
   if (slices.indexAt(range.last) === index) {
     const held = slices.held(index)
-    if (held !== undefined && !(held instanceof Promise) && held.entry.kind === 'slice') {
+    if (held instanceof Promise) ahead = held
+    else if (held?.entry.kind === 'slice') {
       const offset = index * slices.sliceBytes
       const bytes = held.entry.bytes.subarray(range.first - offset, range.last + 1 - offset)
       return atOnce({ ...common, body: bytesBody(bytes) })
     }
   }
-  const body = new SliceBody(slices, range)
-  return { obtained: { ...common, body }, isHeld: () => body.prepare() }
+  const body = new SliceBody(slices, range, ahead)
+  const { isFollowing: isCollapsed } = body
+  return { obtained: { ...common, body }, isHeld: () => body.prepare(), isCollapsed }
 }
 
 function several(
@@ -96,5 +101,5 @@ function several(
   const { contentType } = common.head
   const body = multipartBody({ ranges, size, contentType, first, open })
   const obtained = { ...common, body, multipartType: body.contentType }
-  return { obtained, isHeld: () => first.prepare() }
+  return { obtained, isHeld: () => first.prepare(), isCollapsed: first.isFollowing }
 }

@@ -12,11 +12,12 @@ import { linger, runningAnswer } from './connections.ts'
 
 type ParserError = NodeJS.ErrnoException & { readonly rawPacket?: Uint8Array }
 
+/** Gives the code of the refusal, where one was answered. */
 export function answerParserError(
   error: ParserError,
   socket: Duplex,
   options: { readonly id: string; readonly maxUriLength: number },
-): void {
+): RefusalCode | undefined {
   const isTimeout = error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
   const running = runningAnswer(socket)
   if (error.code === 'ECONNRESET' || error.code === 'EPIPE') {
@@ -28,24 +29,30 @@ export function answerParserError(
     // Browsers connect before they ask, and would take a no for the answer to what they ask next.
     socket.destroy()
   } else {
-    writeRefusal(socket, new Refusal(codeFor(error, options.maxUriLength)), options.id)
+    return writeRefusal(socket, new Refusal(codeFor(error, options.maxUriLength)), options.id)
   }
+  return undefined
 }
 
-/** For what arrives where no response object exists. */
-export function writeRefusal(socket: Duplex, refusal: Refusal, id: string): void {
+/** For what arrives where no response object exists. Gives the code, where it was answered. */
+export function writeRefusal(
+  socket: Duplex,
+  refusal: Refusal,
+  id: string,
+): RefusalCode | undefined {
   const running = runningAnswer(socket)
   if (running !== undefined) {
     closeAfter(running, socket)
-    return
+    return undefined
   }
-  if (!socket.writable) return
+  if (!socket.writable) return undefined
   const { status, headers, body } = refusalParts(refusal, id)
   const lines = [`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`]
   for (let i = 0; i < headers.length; i += 2) lines.push(`${headers[i]}: ${headers[i + 1]}`)
   const head = Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1')
   socket.end(Buffer.concat([head, body]))
   linger(socket)
+  return refusal.code
 }
 
 /** For a request that Node let through and that nobody should read. */

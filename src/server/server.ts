@@ -7,8 +7,11 @@ import type { AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 
 import type { Address, ServerConfig } from '../config/server.ts'
+import { countUp } from '../exchange/counts.ts'
+import type { ServerCounts } from '../exchange/counts.ts'
 import type { Emit } from '../exchange/event.ts'
 import { Refusal } from '../exchange/refusal.ts'
+import type { RefusalCode } from '../exchange/refusal.ts'
 import type { Proxy, RawRequest, Response } from '../proxy/proxy.ts'
 import { cutIfStalled, endSession, lingerAtEnd, timeHttp2Session } from './connections.ts'
 import { createListener } from './listener.ts'
@@ -41,6 +44,7 @@ export class Server {
   readonly #sockets = new Set<Socket>()
   /** Those that have not asked anything yet. */
   readonly #unasked = new Set<Duplex>()
+  readonly #refusals = new Map<RefusalCode, number>()
   #running = 0
   #lastEnded: (() => void) | undefined
   #isDraining = false
@@ -66,6 +70,14 @@ export class Server {
     })
     if (https !== undefined) this.#watchCertificate()
     return boundAddress(this.#listener.address())
+  }
+
+  counts(): ServerCounts {
+    return {
+      running: this.#running,
+      connections: this.#sockets.size,
+      refusals: this.#refusals,
+    }
   }
 
   /** Takes no new connections, lets transfers finish until the signal, and cuts what is left. */
@@ -103,7 +115,7 @@ export class Server {
     listener.on('checkContinue', this.#answer)
     listener.on('checkExpectation', this.#answer)
     listener.on('clientError', (error, socket) => {
-      answerParserError(error, socket, { id: createId(), maxUriLength })
+      this.#count(answerParserError(error, socket, { id: createId(), maxUriLength }))
     })
     listener.on('connect', this.#refuseConnect)
     listener.on('timeout', cutIfStalled)
@@ -141,6 +153,7 @@ export class Server {
     if (request.httpVersionMajor !== 1 && !('stream' in response)) {
       // Node takes 'HTTP/2.0' on a request line of HTTP/1.
       answerRefusal(response, new Refusal('invalid_request'), this.#options.createId())
+      this.#count('invalid_request')
       return
     }
     if (announcesBody(request)) lingerAtEnd(socket)
@@ -164,7 +177,13 @@ export class Server {
       return
     }
     const headers = ['Allow', 'GET, HEAD, OPTIONS']
-    writeRefusal(to, new Refusal('method_not_allowed', { headers }), this.#options.createId())
+    const refusal = new Refusal('method_not_allowed', { headers })
+    this.#count(writeRefusal(to, refusal, this.#options.createId()))
+  }
+
+  /** A refusal of what never became an exchange. */
+  #count(code: RefusalCode | undefined): void {
+    if (code !== undefined) countUp(this.#refusals, code)
   }
 
   #closeIdle(): void {

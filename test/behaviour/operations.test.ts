@@ -138,7 +138,7 @@ test('an object named health is not reached at /health, nor is /health a prefix'
 
 test('the operations listener serves no bucket, and refuses in the one shape', async () => {
   front.put('a.txt', 'hello')
-  for (const path of ['/files/a.txt', '/', '/metrics', '/admin/config', '/unknown']) {
+  for (const path of ['/files/a.txt', '/', '/metric', '/admin/config', '/unknown']) {
     const { status, headers, text } = await request(front.opsUrl + path, {
       headers: { 'X-Request-ID': 'mine' },
     })

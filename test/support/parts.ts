@@ -42,6 +42,7 @@ const PARTS = {
     probe: () => onPath('redis-server'),
     packages: ['redis-server'],
   },
+  promtool: { name: 'promtool', probe: () => onPath('promtool'), packages: ['prometheus'] },
   chromium: { name: 'chromium', probe: () => onPath('chromium'), packages: ['chromium'] },
 } as const satisfies Record<string, Part>
 
@@ -58,6 +59,7 @@ export const partsOfTheTests: readonly PartName[] = [
   'curl',
   'wget',
   'redis-server',
+  'promtool',
 ]
 
 const found = new Map<PartName, string>()

@@ -1,0 +1,76 @@
+// What is counted where no exchange knows of it: a fill behind an answer that was given, a tier, a
+// socket. Plain data, read when somebody asks for the metrics.
+
+import type { Histogram } from '../primitives/histogram.ts'
+
+/** From one thread, at one instant. */
+export interface Counts {
+  readonly origins: readonly OriginCounts[]
+  /** Undefined: nothing is cached. */
+  readonly cache: CacheCounts | undefined
+  readonly server: ServerCounts
+  /** By what kind of rule. */
+  readonly purges: ReadonlyMap<string, number>
+}
+
+export interface OriginCounts {
+  readonly bucket: string
+  readonly replicas: readonly ReplicaCounts[]
+  readonly failovers: readonly FailoverCount[]
+  /** Why one was asked again: how often. */
+  readonly retries: ReadonlyMap<string, number>
+  /** Second tries: those that answered first, and the others. Undefined where there are none. */
+  readonly hedges: { readonly won: number; readonly lost: number } | undefined
+}
+
+export interface ReplicaCounts {
+  readonly replica: string
+  /** Undefined: it is not asked any more. */
+  readonly breaker: 'closed' | 'half-open' | 'open' | undefined
+  /** What became of a request, by the kind of answer or of failure. */
+  readonly outcomes: ReadonlyMap<string, number>
+  readonly seconds: Histogram
+  readonly bytes: number
+}
+
+export interface FailoverCount {
+  readonly from: string
+  readonly to: string
+  readonly phase: 'head' | 'body'
+  readonly count: number
+}
+
+export interface CacheCounts {
+  readonly tiers: readonly TierCount[]
+  /** What arriving slices hold. */
+  readonly fillBytes: number
+  /** Buckets that are cached. */
+  readonly buckets: readonly string[]
+}
+
+export interface TierCount {
+  readonly name: string
+  readonly hits: number
+  readonly misses: number
+  readonly entries: number
+  readonly bytes: number
+  /** Undefined where there can be none, or none that is heard of. */
+  readonly evictions: number | undefined
+  readonly errors: number | undefined
+}
+
+export interface ServerCounts {
+  readonly running: number
+  readonly connections: number
+  /** Said by the parser to what never became an exchange, by code. */
+  readonly refusals: ReadonlyMap<string, number>
+}
+
+/** From half a millisecond, which memory needs, to a minute, which no attempt may take. */
+export const SECONDS: readonly number[] = [
+  0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60,
+]
+
+export function countUp<Name>(counts: Map<Name, number>, name: Name): void {
+  counts.set(name, (counts.get(name) ?? 0) + 1)
+}

@@ -1,0 +1,140 @@
+// Finished exchanges, counted. It is done for every request, so it is a few additions to numbers in
+// arrays that are found once for each bucket; names come in only when somebody reads.
+
+import { countUp, SECONDS } from '../exchange/counts.ts'
+import type { Exchange, Facts } from '../exchange/exchange.ts'
+import type { RefusalCode } from '../exchange/refusal.ts'
+import { xCache } from '../http/cache-status.ts'
+import type { XCache } from '../http/cache-status.ts'
+import { addValue, createHistogram } from '../primitives/histogram.ts'
+import type { Histogram } from '../primitives/histogram.ts'
+import type { Reading, Series } from './reading.ts'
+
+const METHODS = ['GET', 'HEAD', 'OPTIONS', 'PURGE', 'other'] as const
+const OTHER = METHODS.length - 1
+const RESULTS: readonly XCache[] = ['HIT', 'MISS', 'STALE', 'REVALIDATED', 'BYPASS']
+/** Where a first byte comes from: a tier, S3 (asked in vain, too), or nowhere but here. */
+const SOURCES: readonly string[] = ['memory', 'disk', 'redis', 'origin', 'sluice']
+const ORIGIN = 3
+const OWN = 4
+
+interface BucketTally {
+  /** By method within status, both by their place in a list. */
+  readonly requests: number[]
+  readonly seconds: Histogram
+  readonly firstByte: (Histogram | undefined)[]
+  readonly results: number[]
+  collapsed: number
+  bytes: number
+}
+
+export class ExchangeTally {
+  readonly #buckets = new Map<string, BucketTally>()
+  /** Of what was for no bucket. */
+  readonly #noBucket = createBucketTally()
+  readonly #refusals = new Map<RefusalCode, number>()
+  /** Statuses in the order in which they came, and where in that order each is. */
+  readonly #statuses: number[] = []
+  readonly #places: (number | undefined)[] = Array.from({ length: 600 }, () => undefined)
+
+  observe({ arrival, facts, sent }: Exchange): void {
+    const { route, cache, refusal } = facts
+    const tally = route === undefined ? this.#noBucket : this.#tallyOf(route.bucket)
+    if (refusal !== undefined) countUp(this.#refusals, refusal.code)
+    if (cache !== undefined) {
+      countAt(tally.results, RESULTS.indexOf(xCache(cache)))
+      if (cache.kind === 'forward' && cache.isCollapsed) tally.collapsed += 1
+    }
+    if (sent === undefined) return
+    const place = this.#placeOf(sent.status)
+    countAt(tally.requests, place * METHODS.length + methodPlace(arrival.method))
+    tally.bytes += sent.bytes
+    addValue(tally.seconds, (sent.endedAt - arrival.startedAt) / 1000)
+    if (sent.firstByteAt === undefined) return
+    const source = sourcePlace(facts)
+    const firstByte = (tally.firstByte[source] ??= createHistogram(SECONDS))
+    addValue(firstByte, (sent.firstByteAt - arrival.startedAt) / 1000)
+  }
+
+  /** `cached` are the buckets that have a cache to speak of. */
+  read(cached: readonly string[]): Reading {
+    const all = [['', this.#noBucket] as const, ...this.#buckets]
+    const held = cached.map((bucket) => [bucket, this.#tallyOf(bucket)] as const)
+    return {
+      sluice_http_requests_total: all.flatMap(([bucket, tally]) => this.#requests(bucket, tally)),
+      sluice_http_request_duration_seconds: all.map(([bucket, { seconds }]) => {
+        return histogramSeries([bucket], seconds)
+      }),
+      sluice_http_response_bytes_total: all.map(([bucket, { bytes }]) => one([bucket], bytes)),
+      sluice_time_to_first_byte_seconds: all.flatMap(([bucket, { firstByte }]) =>
+        firstByte.flatMap((histogram, source) =>
+          histogram === undefined
+            ? []
+            : [histogramSeries([bucket, SOURCES[source] ?? ''], histogram)],
+        ),
+      ),
+      sluice_refusals_total: [...this.#refusals].map(([code, count]) => one([code], count)),
+      sluice_cache_requests_total: held.flatMap(([bucket, { results }]) =>
+        RESULTS.map((result, place) => one([bucket, result.toLowerCase()], results[place] ?? 0)),
+      ),
+      sluice_cache_collapsed_total: held.map(([bucket, tally]) => one([bucket], tally.collapsed)),
+    }
+  }
+
+  #requests(bucket: string, { requests }: BucketTally): Series[] {
+    return this.#statuses.flatMap((status, place) =>
+      METHODS.flatMap((method, column) => {
+        const count = requests[place * METHODS.length + column] ?? 0
+        return count === 0 ? [] : [one([bucket, method, String(status)], count)]
+      }),
+    )
+  }
+
+  #tallyOf(bucket: string): BucketTally {
+    let tally = this.#buckets.get(bucket)
+    if (tally === undefined) {
+      tally = createBucketTally()
+      this.#buckets.set(bucket, tally)
+    }
+    return tally
+  }
+
+  #placeOf(status: number): number {
+    return (this.#places[status] ??= this.#statuses.push(status) - 1)
+  }
+}
+
+function createBucketTally(): BucketTally {
+  return {
+    requests: [],
+    seconds: createHistogram(SECONDS),
+    firstByte: [],
+    results: RESULTS.map(() => 0),
+    collapsed: 0,
+    bytes: 0,
+  }
+}
+
+function countAt(counts: number[], place: number): void {
+  counts[place] = (counts[place] ?? 0) + 1
+}
+
+function methodPlace(method: string): number {
+  if (method === 'GET') return 0
+  const place = METHODS.findIndex((known) => known === method)
+  return place < 0 ? OTHER : place
+}
+
+function sourcePlace({ cache, obtain }: Facts): number {
+  if (cache?.kind === 'hit') return Math.max(0, SOURCES.indexOf(cache.detail))
+  if (cache !== undefined) return ORIGIN
+  return obtain !== undefined && obtain.attempts > 0 ? ORIGIN : OWN
+}
+
+export function one(labels: readonly string[], value: number): Series {
+  return { labels, values: [value] }
+}
+
+export function histogramSeries(labels: readonly string[], { counts, sum }: Histogram): Series {
+  return { labels, values: [...counts, sum] }
+}
