@@ -5,6 +5,7 @@ import { isMainThread, parentPort, Worker, workerData } from 'node:worker_thread
 
 import { checkCommand, configCommand } from './config/commands.ts'
 import {
+  explainCommand,
   prewarmCommand,
   purgeCommand,
   readArguments,
@@ -14,7 +15,7 @@ import {
   USAGE,
   VERSION,
 } from './program/program.ts'
-import type { Command, World } from './program/program.ts'
+import type { Command, Terminal, World } from './program/program.ts'
 
 function out(line: string): void {
   process.stdout.write(`${line}\n`)
@@ -33,11 +34,13 @@ function run(command: Command): number | Promise<number> {
     case 'config':
       return printConfig(command)
     case 'purge':
-      return purgeCommand(command.place, command.order, { env: process.env, out, err })
+      return purgeCommand(command.place, command.order, terminal())
     case 'prewarm':
-      return prewarmCommand(command.place, command.prewarming, { env: process.env, out, err })
+      return prewarmCommand(command.place, command.prewarming, terminal())
     case 'stats':
-      return statsCommand(command.place, command.bucket, { env: process.env, out, err })
+      return statsCommand(command.place, command.bucket, terminal())
+    case 'explain':
+      return explainCommand(command.place, command.request, { ...terminal(), json: command.json })
     case 'version':
       out(VERSION)
       return 0
@@ -48,6 +51,10 @@ function run(command: Command): number | Promise<number> {
       err(`sluice: ${command.message}\n${USAGE}`)
       return 1
   }
+}
+
+function terminal(): Terminal {
+  return { env: process.env, out, err }
 }
 
 /** What is wrong goes where it does not end up in a file of the configuration. */

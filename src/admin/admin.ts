@@ -15,11 +15,13 @@ import { answerStatus, refuse } from '../proxy/proxy.ts'
 import type { Status } from '../proxy/proxy.ts'
 import type { CacheDesk } from './cache-desk.ts'
 import { answerCall } from './calls.ts'
+import type { Explain } from './calls.ts'
 import { createGate } from './gate.ts'
 import type { Gate } from './gate.ts'
 import type { PrewarmDesk } from './prewarm-desk.ts'
 
 export type { CacheDesk, Purged } from './cache-desk.ts'
+export type { Explain } from './calls.ts'
 export type {
   PrewarmDesk,
   PrewarmProblem,
@@ -37,6 +39,7 @@ export interface AdminOptions {
   readonly createId: () => string
   readonly token: Secret | undefined
   readonly desk: CacheDesk
+  readonly explain: Explain
   readonly prewarm: PrewarmDesk
   readonly buckets: ReadonlySet<string>
   readonly emit: Emit
@@ -114,8 +117,8 @@ export class Admin {
   }
 
   #call(request: IncomingMessage): Promise<Reply> {
-    const { desk, prewarm, buckets, emit } = this.#options
-    return answerCall(request, { gate: this.#gate, desk, prewarm, buckets, emit })
+    const { desk, explain, prewarm, buckets, emit } = this.#options
+    return answerCall(request, { gate: this.#gate, desk, explain, prewarm, buckets, emit })
   }
 
   #bug(error: unknown, requestId: string): Refusal {

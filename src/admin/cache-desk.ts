@@ -1,8 +1,7 @@
 // What can be asked of the caches of all threads together, and how it is answered.
 
+import { describeFreshness, describeHead, describeRule, instant } from '../cache/cache.ts'
 import type { ByTier, Inspected, Swept, TierCounts } from '../cache/cache.ts'
-import { currentAgeMs } from '../http/freshness.ts'
-import { describeRule } from './purge-order.ts'
 import type { PurgeOrder } from './purge-order.ts'
 
 export interface CacheDesk {
@@ -57,44 +56,12 @@ export function infoAnswer(inspected: Inspected, now: number): DeskAnswer {
   return {
     status: 200,
     value: {
-      head: headOf(inspected),
-      freshness: freshnessOf(inspected, now),
+      head: describeHead(stored),
+      freshness: describeFreshness(stored, inspected, now),
       ...(softPurgedAt === undefined ? {} : { soft_purged_at: instant(softPurgedAt) }),
       slices: { size: sliceBytes, total: slices, held },
       tiers,
       received_at: instant(stored.receivedAt),
     },
   }
-}
-
-function headOf({ stored }: Inspected): object {
-  const { outcome, head, tags } = stored
-  if (outcome === 'absent') return { status: 404, tags }
-  const { size, etag, contentType } = head
-  return { status: 200, size, etag, content_type: contentType, tags }
-}
-
-function freshnessOf(inspected: Inspected, now: number): object {
-  const { stored, freshUntil, staleWhileRevalidateUntil, staleIfErrorUntil } = inspected
-  const ageMs = currentAgeMs(stored.initialAgeMs, stored.receivedAt, now)
-  return {
-    state: stateOf(inspected, now),
-    age: Math.floor(ageMs / 1000),
-    ttl: Math.round((freshUntil - now) / 1000),
-    fresh_until: instant(freshUntil),
-    stale_while_revalidate_until: instant(staleWhileRevalidateUntil),
-    stale_if_error_until: instant(staleIfErrorUntil),
-  }
-}
-
-function stateOf(inspected: Inspected, now: number): string {
-  if (inspected.stored.isAlwaysValidated) return 'always-validated'
-  if (now < inspected.freshUntil) return 'fresh'
-  if (now < inspected.staleWhileRevalidateUntil) return 'stale-while-revalidate'
-  return now < inspected.staleIfErrorUntil ? 'stale-if-error' : 'stale'
-}
-
-function instant(at: number): string | null {
-  const date = new Date(at)
-  return Number.isNaN(date.getTime()) ? null : date.toISOString()
 }

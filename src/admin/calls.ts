@@ -2,14 +2,17 @@
 
 import type { IncomingMessage } from 'node:http'
 
+import { describeRule } from '../cache/cache.ts'
 import type { Emit } from '../exchange/event.ts'
 import { Refusal } from '../exchange/refusal.ts'
 import type { Reply } from '../exchange/reply.ts'
 import { parseTarget } from '../http/path.ts'
 import { queryParameter } from '../http/query.ts'
 import { now } from '../primitives/clock.ts'
+import type { Explanation, ExplainQuestion } from '../proxy/proxy.ts'
 import { infoAnswer, purgeAnswer, statsAnswer } from './cache-desk.ts'
 import type { CacheDesk, DeskAnswer } from './cache-desk.ts'
+import { readExplainQuestion } from './explain-question.ts'
 import type { Gate } from './gate.ts'
 import { readJson } from './json-body.ts'
 import { jsonReply } from './json-reply.ts'
@@ -17,16 +20,20 @@ import { wrong } from './order-fields.ts'
 import { begunAnswer, taskAnswer, tasksAnswer } from './prewarm-desk.ts'
 import type { PrewarmDesk } from './prewarm-desk.ts'
 import { describeOrder, readPrewarmOrder } from './prewarm-order.ts'
-import { describeRule, readPurgeOrder } from './purge-order.ts'
+import { readPurgeOrder } from './purge-order.ts'
 
 export interface CallsOptions {
   /** Undefined: nobody has a token, and there is nothing here. */
   readonly gate: Gate | undefined
   readonly desk: CacheDesk
+  readonly explain: Explain
   readonly prewarm: PrewarmDesk
   readonly buckets: ReadonlySet<string>
   readonly emit: Emit
 }
+
+/** By each thread that answers. */
+export type Explain = (question: ExplainQuestion) => Promise<readonly Explanation[]>
 
 interface Asked {
   readonly request: IncomingMessage
@@ -56,6 +63,7 @@ const CALLS: readonly Call[] = [
   { name: 'prewarm', path: PREWARM, below: 'nothing', method: 'GET', run: prewarmTasks },
   { name: 'prewarm', path: PREWARM, below: 'something', method: 'GET', run: prewarmTask },
   { name: 'prewarm', path: PREWARM, below: 'something', method: 'DELETE', run: endPrewarm },
+  { name: 'explain', path: '/admin/explain', below: 'nothing', method: 'GET', run: explain },
 ]
 
 /** Throws refusals. */
@@ -143,6 +151,15 @@ async function info({ query }: Asked, { desk, buckets }: CallsOptions): Promise<
     throw new Refusal('not_found', { message: 'Nothing is stored for this key.' })
   }
   return infoAnswer(found, now())
+}
+
+/** What one thread says; where there are others, what they would do. */
+async function explain({ query }: Asked, options: CallsOptions): Promise<DeskAnswer> {
+  const [first, ...others] = await options.explain(readExplainQuestion(query))
+  if (first === undefined) return { status: 503, value: { status: 'no thread answers' } }
+  if (others.length === 0) return { status: 200, value: first }
+  const threads = [first, ...others].map(({ summary }) => summary)
+  return { status: 200, value: { ...first, threads } }
 }
 
 async function prewarm(

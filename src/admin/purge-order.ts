@@ -35,28 +35,6 @@ export function readPurgeOrder(
   return { rule: ruleOf(fields, bucket), isSoft, isDryRun }
 }
 
-/** As it was ordered, for the answer and the log. */
-export function describeRule(rule: BanRule): object {
-  switch (rule.kind) {
-    case 'all':
-      return { all: true }
-    case 'bucket':
-      return { bucket: rule.bucket, all: true }
-    case 'glob':
-      return { ...bucketOf(rule.bucket), pattern: rule.pattern }
-    case 'key':
-      return { bucket: rule.bucket, key: rule.key }
-    case 'prefix':
-      return { ...bucketOf(rule.bucket), prefix: rule.prefix }
-    case 'tag':
-      return { ...bucketOf(rule.bucket), tag: rule.tag }
-  }
-}
-
-function bucketOf(bucket: string | undefined): object {
-  return bucket === undefined ? {} : { bucket }
-}
-
 function fieldsOf(body: unknown, path: PurgePath): Fields {
   const fields = fieldsIn(body, FIELDS)
   if (path.bucket === undefined) return fields

@@ -114,8 +114,10 @@ export class Cache {
   }
 }
 
+export { describeRule } from './ban.ts'
 export type { Ban, BanRule } from './ban.ts'
-export type { Inspected, TierCounts } from './inspect.ts'
+export { describeFreshness, describeHead, describeLifetime, instant } from './describe.ts'
+export type { Inspected, SliceRun, TierCounts } from './inspect.ts'
 export type { ByTier } from './purge.ts'
 export type { Swept } from './tier.ts'
 export { decide, periodsOf } from './decide.ts'
@@ -123,7 +125,8 @@ export type { Verdict } from './decide.ts'
 export type { FetchRange, ObjectSlices } from './object-slices.ts'
 export { SliceBody } from './slice-body.ts'
 export { storeDecision } from './store-decision.ts'
-export type { CachePolicy, StorageTerms } from './store-decision.ts'
+export type { CachePolicy, StorageTerms, StoreDecision } from './store-decision.ts'
 export type { StoredHead } from './stored-head.ts'
 export type { TierName } from './tier.ts'
-export type { Lookup, RouteCache } from './route-cache.ts'
+export type { Seen } from './tiers.ts'
+export type { Lookup, RouteCache, Shelved } from './route-cache.ts'

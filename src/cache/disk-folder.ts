@@ -69,8 +69,15 @@ export class DiskFolder implements Place {
     const indexed = this.index.find(key)
     if (indexed === undefined || indexed.keepUntil < now) return undefined
     if (now - indexed.usedAt >= USE_GRAIN_MS) this.#writer.use(indexed.id, now)
-    if (indexed.file !== null) return this.#readFile(indexed, indexed.file)
+    if (indexed.file !== null) return this.#readFile(indexed)
     return this.#decode(indexed, indexed.bytes) ?? this.#lose(indexed)
+  }
+
+  /** What `get` would find; what is damaged stays where it is. */
+  async peek(key: string): Promise<Entry | undefined> {
+    const indexed = this.index.find(key)
+    if (indexed === undefined || indexed.keepUntil < this.#terms.now()) return undefined
+    return this.#decode(indexed, await this.#bytesOf(indexed))
   }
 
   put(key: string, entry: Entry): Promise<void> {
@@ -117,9 +124,13 @@ export class DiskFolder implements Place {
     if (ino !== this.#inode) throw new FolderGone(`${this.folder} is another folder now`)
   }
 
-  async #readFile(indexed: IndexedEntry, file: string): Promise<Entry | undefined> {
-    const bytes = await readFileWhole(this.folder, file, indexed.length)
-    return this.#decode(indexed, bytes ?? null) ?? this.#lose(indexed)
+  async #readFile(indexed: IndexedEntry): Promise<Entry | undefined> {
+    return this.#decode(indexed, await this.#bytesOf(indexed)) ?? this.#lose(indexed)
+  }
+
+  async #bytesOf({ file, bytes, length }: IndexedEntry): Promise<Uint8Array | null> {
+    if (file === null) return bytes
+    return (await readFileWhole(this.folder, file, length)) ?? null
   }
 
   #decode({ length }: IndexedEntry, bytes: Uint8Array | null): Entry | undefined {

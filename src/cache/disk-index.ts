@@ -43,6 +43,8 @@ export interface Listed {
 export interface Removed extends Swept {
   /** Which nothing speaks of any more. */
   readonly files: readonly string[]
+  /** Whose they were, one for each entry. */
+  readonly buckets: readonly string[]
 }
 
 interface ListedRow {
@@ -217,13 +219,14 @@ export class DiskIndex {
 
   #removeIds(ids: readonly number[]): Removed {
     const gone = ids.flatMap((id) =>
-      this.#all<{ size: number; file: string | null }>(
-        'DELETE FROM entries WHERE id = ? RETURNING size, file',
+      this.#all<{ size: number; file: string | null; bucket: string }>(
+        'DELETE FROM entries WHERE id = ? RETURNING size, file, bucket',
         id,
       ),
     )
     const bytes = gone.reduce((sum, { size }) => sum + size, 0)
-    return { entries: gone.length, bytes, files: filesOf(gone) }
+    const buckets = gone.map(({ bucket }) => bucket)
+    return { entries: gone.length, bytes, files: filesOf(gone), buckets }
   }
 
   #prepared(sql: string): StatementSync {

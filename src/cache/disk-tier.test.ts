@@ -163,7 +163,20 @@ describe('a disk tier knows its buckets and objects', () => {
     assert.deepEqual([one.entries, two.entries], [1, 2])
     assert.ok(one.bytes < 2000 && two.bytes > 201_000)
     assert.equal(one.bytes + two.bytes, tier.stats().bytes)
-    assert.deepEqual(tier.statsFor('three'), { entries: 0, bytes: 0 })
+    assert.deepEqual(tier.statsFor('three'), { entries: 0, bytes: 0, evictions: 0 })
+  })
+
+  test('how much of a bucket had to go', async (t) => {
+    const { open } = worldOf(t)
+    const tier = open({ maxBytes: 400_000 })
+    for (let seed = 0; seed < 10; seed += 1) {
+      const bucket = seed < 4 ? 'one' : 'two'
+      await tier.put(`${seed}`, sliceEntry(patternBytes(70_000, seed), { bucket }))
+    }
+    const [one, two] = [tier.statsFor('one'), tier.statsFor('two')]
+    assert.deepEqual([one.entries, one.evictions], [0, 4])
+    assert.equal(two.entries + two.evictions, 6)
+    assert.equal(one.evictions + two.evictions, tier.stats().evictions)
   })
 
   test('all that belongs to one object, to count it and to free it', async (t) => {

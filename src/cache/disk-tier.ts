@@ -39,7 +39,14 @@ export class DiskTier implements Tier {
   readonly name = 'disk'
   readonly #options: DiskTierOptions
   readonly #timer: NodeJS.Timeout
-  readonly #counts = { hits: 0, misses: 0, evictions: 0, errors: 0, dropped: 0 }
+  readonly #counts = {
+    hits: 0,
+    misses: 0,
+    evictions: 0,
+    evictionsOf: new Map<string, number>(),
+    errors: 0,
+    dropped: 0,
+  }
   /** Undefined while the tier stands aside, and after its end. */
   #folder: DiskFolder | undefined
   #leaving: Promise<void> = Promise.resolve()
@@ -71,6 +78,11 @@ export class DiskTier implements Tier {
       this.#suffer(folder, error)
       return this.#counted(undefined)
     }
+  }
+
+  async peek(key: string): Promise<Entry | undefined> {
+    // Where the folder fails, whoever comes for the entry will find out, and tell.
+    return this.#folder?.peek(key).catch(() => undefined)
   }
 
   has(key: string): boolean {
@@ -110,8 +122,10 @@ export class DiskTier implements Tier {
     return { ...this.#read(NOTHING, ({ index }) => index.total()), hits, misses, evictions, errors }
   }
 
-  statsFor(bucket: string): Swept {
-    return this.#read(NOTHING, ({ index }) => index.totalFor(bucket))
+  /** Evictions are those by this process. */
+  statsFor(bucket: string): Swept & Pick<TierStats, 'evictions'> {
+    const evictions = this.#counts.evictionsOf.get(bucket) ?? 0
+    return { ...this.#read(NOTHING, ({ index }) => index.totalFor(bucket)), evictions }
   }
 
   /** Puts that were let go because the disk did not follow. */

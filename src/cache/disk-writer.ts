@@ -25,6 +25,8 @@ export interface WriterTerms {
 
 export interface WriterCounts {
   evictions: number
+  /** Of them, by bucket. */
+  readonly evictionsOf: Map<string, number>
   /** Puts that came faster than the disk. */
   dropped: number
 }
@@ -217,6 +219,7 @@ export class DiskWriter {
       const gone = await patiently(() => this.#index.evict(excess))
       if (gone.entries === 0) return
       counts.evictions += gone.entries
+      countEach(gone.buckets, counts.evictionsOf)
       await this.#removeFiles(gone.files)
       await nextTurn()
     }
@@ -256,4 +259,8 @@ function filesOf(changes: readonly Change[]): string[] {
 
 function sum(numbers: readonly number[]): number {
   return numbers.reduce((total, number) => total + number, 0)
+}
+
+function countEach(names: readonly string[], counts: Map<string, number>): void {
+  for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1)
 }

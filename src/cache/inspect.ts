@@ -12,9 +12,12 @@ import { MemoryTier } from './memory-tier.ts'
 import type { ByTier } from './purge.ts'
 import type { StoredHead } from './stored-head.ts'
 import type { Tier, TierName, TierStats } from './tier.ts'
+import type { Seen } from './tiers.ts'
 
 /** Of one bucket a tier does not know everything. */
 export type TierCounts = Partial<TierStats>
+
+export type SliceRun = readonly [first: number, last: number]
 
 /** One object as it is kept. */
 export interface Inspected {
@@ -29,11 +32,15 @@ export interface Inspected {
   /** How many there are, and how many of them each tier has. */
   readonly slices: number
   readonly held: ByTier<number>
+  /** Which: numbers of first and last, of each run. */
+  readonly runs: ByTier<readonly SliceRun[]>
   /** Those that have its head. */
   readonly tiers: readonly TierName[]
 }
 
 const LOOKS_AT_ONCE = 1000
+/** Of more slices than this a tier that has to be asked for each is not asked. */
+const MOST_QUESTIONS = 10_000
 
 export function statsOf(tiers: readonly Tier[]): ByTier<TierCounts> {
   return Object.fromEntries(tiers.map((tier) => [tier.name, tier.stats()]))
@@ -76,7 +83,8 @@ export interface InspectedHead {
 
 export interface InspectedPlace {
   readonly tiers: readonly Tier[]
-  readonly headKey: string
+  /** Heads under its name. */
+  readonly seen: readonly Seen[]
   readonly sliceKeys: SliceKeys
   readonly sliceBytes: number
 }
@@ -84,30 +92,48 @@ export interface InspectedPlace {
 export async function inspect(found: InspectedHead, place: InspectedPlace): Promise<Inspected> {
   const { stored, softPurgedAt } = found
   const slices = Math.ceil((stored.head.size ?? 0) / place.sliceBytes)
-  const held: Partial<Record<TierName, number>> = {}
-  for (const tier of place.tiers) held[tier.name] = await countSlices(tier, place, slices)
-  const tiers = place.tiers.filter(
-    (tier) => tier.name === found.tier || tier.has?.(place.headKey) === true,
-  )
+  const runs: Partial<Record<TierName, readonly SliceRun[]>> = {}
+  for (const tier of place.tiers) runs[tier.name] = await runsIn(tier, place, slices)
+  const held = Object.entries(runs).map(([tier, its]) => [tier, lengthOf(its)])
+  const believed = place.seen.filter(({ ban }) => ban === undefined || ban.isSoft)
   return {
     ...found,
     ...periodsOf(stored, softPurgedAt),
     sliceBytes: place.sliceBytes,
     slices,
-    held,
-    tiers: tiers.map(({ name }) => name),
+    held: Object.fromEntries(held),
+    runs,
+    tiers: believed.map(({ tier }) => tier),
   }
 }
 
-async function countSlices(
-  tier: Tier,
-  { sliceKeys }: InspectedPlace,
-  slices: number,
-): Promise<number> {
-  let count = 0
-  for (let index = 0; index < slices; index += 1) {
-    if (tier.has?.(sliceKey(sliceKeys, index)) === true) count += 1
-    if (index % LOOKS_AT_ONCE === LOOKS_AT_ONCE - 1) await nextTurn()
+function lengthOf(runs: readonly SliceRun[]): number {
+  return runs.reduce((sum, [first, last]) => sum + last - first + 1, 0)
+}
+
+async function runsIn(tier: Tier, place: InspectedPlace, slices: number): Promise<SliceRun[]> {
+  const runs: [first: number, last: number][] = []
+  for (let start = 0; start < slices; start += LOOKS_AT_ONCE) {
+    const length = Math.min(LOOKS_AT_ONCE, slices - start)
+    const keys = Array.from({ length }, (_, index) => sliceKey(place.sliceKeys, start + index))
+    const kept = await keptOf(tier, keys, slices)
+    for (const [index, isKept] of kept.entries()) if (isKept) extend(runs, start + index)
+    await nextTurn()
   }
-  return count
+  return runs
+}
+
+function keptOf(
+  tier: Tier,
+  keys: readonly string[],
+  slices: number,
+): readonly boolean[] | Promise<readonly boolean[]> {
+  if (tier.haveAll !== undefined && slices <= MOST_QUESTIONS) return tier.haveAll(keys)
+  return keys.map((key) => tier.has?.(key) === true)
+}
+
+function extend(runs: [first: number, last: number][], index: number): void {
+  const run = runs.at(-1)
+  if (run !== undefined && run[1] === index - 1) run[1] = index
+  else runs.push([index, index])
 }

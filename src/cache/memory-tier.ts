@@ -40,6 +40,7 @@ interface Kept {
 const RECORD_BYTES = 320
 const WALKED_AT_ONCE = 1000
 const FREE_BYTES = new ArrayBuffer(0)
+const NO_BYTES = new Uint8Array(0)
 
 export class MemoryTier implements Tier {
   readonly name = 'memory'
@@ -73,10 +74,17 @@ export class MemoryTier implements Tier {
     return kept.entry
   }
 
+  /** Without the bytes of a slice: nobody is given them, and so they stay the tier's own. */
+  peek(key: string): Entry | undefined {
+    const entry = this.#residents.get(key)?.value.entry
+    if (entry === undefined || this.#now() > entry.keepUntil) return undefined
+    return entry.kind === 'head' ? entry : { ...entry, bytes: NO_BYTES }
+  }
+
   /** Whether `get` would find it; not counted as a use. */
   has(key: string): boolean {
     const resident = this.#residents.get(key)
-    return resident !== undefined && !this.#isOver(resident)
+    return resident !== undefined && this.#now() <= resident.value.entry.keepUntil
   }
 
   put(key: string, entry: Entry): void {

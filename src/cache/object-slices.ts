@@ -10,7 +10,7 @@ import { sliceKey } from './key.ts'
 import type { SliceKeys } from './key.ts'
 import type { LookupTally } from './lookup-tally.ts'
 import type { EntryFacts } from './tier.ts'
-import type { Found, Tiers } from './tiers.ts'
+import type { Found, Shelves } from './tiers.ts'
 
 /** Asks the origin for bytes of this very version, absolute and inclusive. */
 export type FetchRange = (first: number, last: number, signal: CancelSignal) => Promise<StreamBody>
@@ -31,7 +31,7 @@ export interface SliceSettings {
 export type Fills = Map<string, Set<Fill>>
 
 export interface SliceWorld {
-  readonly tiers: Tiers
+  readonly tiers: Shelves
   readonly fills: Fills
   readonly memory: FillMemory
   readonly settings: SliceSettings

@@ -69,6 +69,20 @@ export class RedisTier implements Tier {
     return this.#link.isUp ? this.#get(key) : this.#counted(undefined)
   }
 
+  /** Redis itself may take the look for a use; what we count and keep stays as it is. */
+  async peek(key: string): Promise<Entry | undefined> {
+    const value = this.#link.isUp ? await this.#ask(key).catch(() => undefined) : undefined
+    const entry = value === undefined ? undefined : unpackEntry(key, ownBytes(value))
+    return entry !== undefined && entry.keepUntil > this.#options.now() ? entry : undefined
+  }
+
+  async haveAll(keys: readonly string[]): Promise<readonly boolean[]> {
+    if (!this.#link.isUp) return keys.map(() => false)
+    const asked = keys.map((key) => this.#link.ask('exists', this.#redisKey(key)))
+    const answers = await Promise.allSettled(asked)
+    return answers.map((one) => one.status === 'fulfilled' && Number(one.value) === 1)
+  }
+
   /** Resolves when Redis has it, or when the budget is spent: it may have it later, or never. */
   async put(key: string, entry: Entry): Promise<void> {
     if (!this.#link.isUp) return
@@ -146,11 +160,15 @@ export class RedisTier implements Tier {
   }
 
   /** Never more than an entry can have, whatever stands there. */
-  async #read(key: string): Promise<Buffer | undefined> {
+  async #ask(key: string): Promise<Buffer | undefined> {
     const last = this.#options.config.maxItemBytes + ROOM_FOR_HEADERS
+    const value = await this.#link.ask('getrange', this.#redisKey(key), 0, last)
+    return Buffer.isBuffer(value) ? value : undefined
+  }
+
+  async #read(key: string): Promise<Buffer | undefined> {
     try {
-      const value = await this.#link.ask('getrange', this.#redisKey(key), 0, last)
-      return Buffer.isBuffer(value) ? value : undefined
+      return await this.#ask(key)
     } catch (error) {
       if (!(error instanceof RedisAway)) this.#counts.errors += 1
       // Something that is no text stands in the place: it would stay there for ever.

@@ -3,17 +3,17 @@
 import type { IncomingHttpHeaders } from 'node:http'
 
 import { selectingValues, selects } from '../http/vary.ts'
-import type { FillMemory } from './fill-memory.ts'
+import { FillMemory } from './fill-memory.ts'
 import { inspect } from './inspect.ts'
 import type { Inspected } from './inspect.ts'
 import { digest, headKey, validatorOf, variantKey } from './key.ts'
 import type { SliceKeys } from './key.ts'
-import type { LookupTally } from './lookup-tally.ts'
+import { LookupTally } from './lookup-tally.ts'
 import { ObjectSlices } from './object-slices.ts'
 import type { FetchRange, Fills, SliceSettings } from './object-slices.ts'
 import type { StoredHead } from './stored-head.ts'
 import type { EntryFacts, TierName } from './tier.ts'
-import type { Found, Tiers } from './tiers.ts'
+import type { Found, Seen, Shelves } from './tiers.ts'
 
 export interface Lookup {
   readonly stored: StoredHead | undefined
@@ -29,14 +29,23 @@ export interface ObjectName {
   readonly versionId: string | undefined
 }
 
+/** What is kept for a request, and what is only there. */
+export interface Shelved {
+  readonly lookup: Lookup
+  /** What each tier has, purged or not. */
+  readonly seen: readonly Seen[]
+  /** Purges may have been missed: nothing of it is believed. */
+  readonly isInDoubt: boolean
+}
+
 export interface RouteIdentity {
   readonly bucket: string
   /** Names where the objects come from: routes of two origins share nothing. */
   readonly origin: string
 }
 
-interface RouteWorld {
-  readonly tiers: Tiers
+export interface RouteWorld {
+  readonly tiers: Shelves
   readonly fills: Fills
   readonly memory: FillMemory
   readonly settings: SliceSettings
@@ -45,11 +54,14 @@ interface RouteWorld {
 
 export class RouteCache {
   readonly bucket: string
+  readonly #identity: RouteIdentity
   readonly #origin: string
   readonly #world: RouteWorld
 
-  constructor({ bucket, origin }: RouteIdentity, world: RouteWorld) {
+  constructor(identity: RouteIdentity, world: RouteWorld) {
+    const { bucket, origin } = identity
     this.bucket = bucket
+    this.#identity = identity
     this.#origin = digest(`${bucket}\n${origin}`)
     this.#world = world
   }
@@ -60,6 +72,18 @@ export class RouteCache {
 
   get settings(): SliceSettings {
     return this.#world.settings
+  }
+
+  /** The same for whoever must leave no trace: it finds what a request would, and begins nothing. */
+  untouched(): RouteCache {
+    const { tiers, settings } = this.#world
+    return new RouteCache(this.#identity, {
+      tiers: tiers.untouched(),
+      fills: new Map(),
+      memory: new FillMemory(0),
+      tally: new LookupTally([]),
+      settings,
+    })
   }
 
   /** One name for all requests for one object: what coalescing goes by. */
@@ -92,16 +116,38 @@ export class RouteCache {
     return this.#world.tiers.bans.covering(this.#factsOf(name, stored, askedAt)) !== undefined
   }
 
-  async inspect(name: ObjectName): Promise<Inspected | undefined> {
-    const { tiers, settings } = this.#world
-    const base = this.nameOf(name)
-    const found = await tiers.get(base)
-    if (found?.entry.kind !== 'head') return undefined
-    const { stored } = found.entry
-    const { tier, staleSince: softPurgedAt } = found
-    const sliceKeys = this.#sliceKeys(name, stored)
-    const place = { tiers: tiers.all, headKey: base, sliceKeys, sliceBytes: settings.sliceBytes }
+  /** What is kept of an object, for any request or for that of a lookup. Leaves no trace. */
+  async inspect(name: ObjectName, lookup?: Lookup): Promise<Inspected | undefined> {
+    const { stored, tier, softPurgedAt } = lookup ?? (await this.#newest(name))
+    if (stored === undefined || tier === undefined) return undefined
+    const place = {
+      tiers: this.#world.tiers.all,
+      seen: await this.#world.tiers.look(
+        this.#headKey(name, lookup === undefined ? [] : stored.selecting),
+      ),
+      sliceKeys: this.#sliceKeys(name, stored),
+      sliceBytes: this.settings.sliceBytes,
+    }
     return inspect({ stored, tier, softPurgedAt }, place)
+  }
+
+  /** What a lookup would find, and what else is there under its name. Leaves no trace. */
+  async peek(name: ObjectName, headers: IncomingHttpHeaders): Promise<Shelved> {
+    const untouched = this.untouched()
+    return {
+      lookup: await untouched.lookup(name, headers),
+      seen: await this.#world.tiers.look(this.nameOf(name)),
+      isInDoubt: this.#world.tiers.isInDoubt,
+    }
+  }
+
+  async #newest(name: ObjectName): Promise<Lookup> {
+    const found = await this.#world.tiers.untouched().get(this.nameOf(name))
+    return found === undefined ? MISSING : lookupOf(found)
+  }
+
+  #headKey(name: ObjectName, selecting: StoredHead['selecting']): string {
+    return variantKey(this.nameOf(name), selecting)
   }
 
   /** When what was kept so far is written, or let go: who keeps more than that waits. */

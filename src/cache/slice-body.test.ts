@@ -37,6 +37,10 @@ class MapTier implements Tier {
     return this.#isLate ? nextTurn().then(() => this.entries.get(key)) : this.entries.get(key)
   }
 
+  peek(key: string): Entry | undefined {
+    return this.entries.get(key)
+  }
+
   has(key: string): boolean {
     return this.entries.has(key)
   }

@@ -8,7 +8,8 @@ import { NO_REQUEST_DIRECTIVES, NO_RESPONSE_DIRECTIVES } from '../http/cache-con
 import { parseResponseDirectives } from '../http/cache-control.ts'
 import type { RequestDirectives, ResponseDirectives } from '../http/cache-control.ts'
 import { parseHttpDate } from '../http/date.ts'
-import { correctedInitialAgeMs, freshnessLifetimeMs } from '../http/freshness.ts'
+import { correctedInitialAgeMs, statedLifetime } from '../http/freshness.ts'
+import type { StatedLifetime } from '../http/freshness.ts'
 import { storable } from '../http/storable.ts'
 import type { NotStorable } from '../http/storable.ts'
 import { parseTargetedDirectives } from '../http/targeted-cache-control.ts'
@@ -90,8 +91,7 @@ export function storeDecision(
   if (verdict.kind === 'no') return verdict
   if ((facts.size ?? 0) > policy.maxItemBytes) return { kind: 'no', reason: 'too-large' }
 
-  const counted = policy.respectOrigin ? said : SAYS_NOTHING
-  const instants = instantsOf(facts, counted, policy, jitter)
+  const instants = instantsOf(facts, countedOf(facts, policy), policy, jitter)
   if (instants.keepUntil <= facts.receivedAt) return { kind: 'no', reason: 'unusable' }
   const selecting = selectingValues(verdict.varyNames, request.headers)
   return { kind: 'store', terms: { ...instants, selecting } }
@@ -103,6 +103,11 @@ interface Sayings {
 }
 
 const SAYS_NOTHING: Sayings = { directives: NO_RESPONSE_DIRECTIVES, expires: undefined }
+
+/** What of an answer's sayings counts for its lifetime. */
+function countedOf(facts: OriginAnswerFacts, { respectOrigin }: CachePolicy): Sayings {
+  return respectOrigin ? sayings(facts) : SAYS_NOTHING
+}
 
 // RFC 9213 §2.2. Pragma is not read: in an answer it never had a meaning (RFC 9111 §5.4).
 function sayings({ cacheControl, cdnCacheControl, expires }: OriginAnswerFacts): Sayings {
@@ -119,11 +124,8 @@ function instantsOf(
 ): Omit<StorageTerms, 'selecting'> {
   const { receivedAt } = facts
   const { dateAt, initialAgeMs } = ageOf(facts)
-  const lifetimeMs = freshnessLifetimeMs(said.directives, said.expires, dateAt)
-  const freshMs =
-    lifetimeMs === undefined
-      ? ownTtlMs(facts, policy, jitter)
-      : bounded(lifetimeMs, facts, policy) - initialAgeMs
+  const { source, ms } = lifetimeOf(facts, said, policy, dateAt)
+  const freshMs = isOwn(source) ? Math.round(ms * (1 - JITTER * jitter)) : ms - initialAgeMs
   const stale = staleWindows(facts, said.directives, policy)
   const isAlwaysValidated = said.directives.noCache
   const longestStaleMs = Math.max(stale.whileRevalidateMs, stale.ifErrorMs)
@@ -150,19 +152,50 @@ function ageOf(facts: OriginAnswerFacts): { dateAt: number; initialAgeMs: number
   return { dateAt: dateAt ?? receivedAt, initialAgeMs }
 }
 
+/** Who says how long an answer is fresh: the answer, or the policy where it says nothing. */
+export interface Lifetime {
+  readonly source: StatedLifetime['source'] | 'ttl' | 'negative_ttl'
+  /** The bound of the policy that stands in place of what the answer says. */
+  readonly boundedBy: 'min_ttl' | 'max_ttl' | undefined
+  readonly ms: number
+}
+
+/** As `storeDecision` reckons, before the age and what chance takes. */
+export function explainLifetime(facts: OriginAnswerFacts, policy: CachePolicy): Lifetime {
+  return lifetimeOf(facts, countedOf(facts, policy), policy, ageOf(facts).dateAt)
+}
+
 // The heuristic that RFC 9111 §4.2.2 leaves to the cache is the operator's ttl and nothing else:
 // Last-Modified says when an object was written, not when the next one will be. It counts from the
 // reception, so that an origin with a slow clock does not shorten what it never spoke of.
-function ownTtlMs(facts: OriginAnswerFacts, policy: CachePolicy, jitter: number): number {
-  const ttlMs = facts.status === 404 ? policy.negativeTtlMs : policy.ttlMs
-  return Math.round(ttlMs * (1 - JITTER * jitter))
+function lifetimeOf(
+  facts: OriginAnswerFacts,
+  said: Sayings,
+  policy: CachePolicy,
+  dateAt: number,
+): Lifetime {
+  const stated = statedLifetime(said.directives, said.expires, dateAt)
+  if (stated !== undefined) return bounded(stated, facts, policy)
+  return facts.status === 404
+    ? { source: 'negative_ttl', boundedBy: undefined, ms: policy.negativeTtlMs }
+    : { source: 'ttl', boundedBy: undefined, ms: policy.ttlMs }
+}
+
+function isOwn(source: Lifetime['source']): boolean {
+  return source === 'ttl' || source === 'negative_ttl'
 }
 
 // Beyond the RFC, on the operator's word. min_ttl does not touch `no-cache`, which is not a lifetime,
 // nor a 404, since it would hide an object just written.
-function bounded(lifetimeMs: number, facts: OriginAnswerFacts, policy: CachePolicy): number {
-  const leastMs = facts.status === 404 ? 0 : policy.minTtlMs
-  return Math.min(policy.maxTtlMs, Math.max(leastMs, lifetimeMs))
+function bounded(
+  { source, ms }: StatedLifetime,
+  { status }: OriginAnswerFacts,
+  { minTtlMs, maxTtlMs }: CachePolicy,
+): Lifetime {
+  const leastMs = status === 404 ? 0 : minTtlMs
+  if (Math.max(leastMs, ms) > maxTtlMs) return { source, boundedBy: 'max_ttl', ms: maxTtlMs }
+  if (ms < leastMs) return { source, boundedBy: 'min_ttl', ms: leastMs }
+  return { source, boundedBy: undefined, ms }
 }
 
 interface StaleWindows {

@@ -117,6 +117,27 @@ function keepsEntries(promise: PromiseOf): void {
     assertSameEntry(await tier.get('key'), sliceEntry(patternBytes(200_000, 3)))
   })
 
+  promise('shows what it has to who looks, and counts no use', async ({ tier, clock }) => {
+    await tier.put('head', headEntry())
+    await tier.put('slice', sliceEntry(patternBytes(100, 1)))
+    const counted = (): object => {
+      const { hits, misses, evictions, errors } = tier.stats()
+      return { hits, misses, evictions, errors }
+    }
+    const before = counted()
+    assertSameEntry(await tier.peek('head'), headEntry())
+    const slice = await tier.peek('slice')
+    assert.deepEqual([slice?.kind, slice?.objectKey], ['slice', 'folder/file.txt'])
+    assert.equal(await tier.peek('other'), undefined)
+    assert.deepEqual(
+      await tier.haveAll?.(['slice', 'other', 'head']),
+      tier.haveAll && [true, false, true],
+    )
+    clock.now = START + 3_600_001
+    assert.equal(await tier.peek('head'), undefined)
+    assert.deepEqual(counted(), before)
+  })
+
   promise('counts hits and misses', async ({ tier }) => {
     await tier.put('key', headEntry())
     await tier.put('slice', sliceEntry(patternBytes(100_000, 1)))

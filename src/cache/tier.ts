@@ -49,8 +49,12 @@ export interface Tier {
   readonly name: TierName
   /** A value, not a promise, where it can be had without waiting. Counts a hit or a miss. */
   get(key: string): Entry | undefined | Promise<Entry | undefined>
+  /** What `get` would find, without a trace: counts nothing, is no use of it, removes nothing. */
+  peek(key: string): Entry | undefined | Promise<Entry | undefined>
   /** Whether `get` would find it, where that can be said at once. Counts nothing, and is no use of it. */
   has?(key: string): boolean
+  /** The same of many keys, where it takes a question. */
+  haveAll?(keys: readonly string[]): Promise<readonly boolean[]>
   /** Never rejects. Resolves when it is kept as safely as this tier keeps things. */
   put(key: string, entry: Entry): void | Promise<void>
   remove(key: string): void | Promise<void>

@@ -36,6 +36,10 @@ class FakeTier implements Tier {
       : Promise.resolve().then(() => this.entries.get(key))
   }
 
+  peek(key: string): Entry | undefined {
+    return this.entries.get(key)
+  }
+
   has(key: string): boolean {
     return this.entries.has(key)
   }
@@ -180,5 +184,39 @@ describe('bans over the tiers', () => {
     tiers.put('k', sliceOf('k'))
     tiers.bans.declare({ id: '1', rule: { kind: 'all' }, at: 2000, isSoft: true })
     assert.equal((await tiers.get('k'))?.staleSince, 2000)
+  })
+})
+
+describe('whoever only looks', () => {
+  test('finds what a request would, and promotes, removes and asks for nothing', async () => {
+    const [memory, disk] = [new FakeTier('memory'), new FakeTier('disk')]
+    const tiers = new Tiers([memory, disk], NO_LIMITS)
+    disk.entries.set('k', sliceOf('k'))
+    disk.entries.set('purged', sliceOf('purged', { receivedAt: 10 }))
+    tiers.bans.declare({ id: '1', rule: { kind: 'all' }, at: 20, isSoft: false })
+    const shelves = tiers.untouched()
+    assert.equal((await shelves.get('k'))?.tier, 'disk')
+    assert.equal(await shelves.get('purged'), undefined)
+    shelves.put('new', sliceOf('new'))
+    shelves.remove('k')
+    assert.deepEqual([memory.gets, disk.gets], [0, 0])
+    assert.deepEqual([[...memory.entries.keys()], [...disk.entries.keys()]], [[], ['k', 'purged']])
+    const [seen] = await tiers.look('purged')
+    assert.deepEqual([seen?.tier, seen?.ban?.id], ['disk', '1'])
+  })
+
+  test('sees what is still on its way to a slow tier', async () => {
+    const tiers = new Tiers([new FakeTier('disk', new Promise(() => undefined))], NO_LIMITS)
+    tiers.put('k', sliceOf('k'))
+    assert.equal((await tiers.look('k')).length, 1)
+    tiers.remove('k')
+    assert.deepEqual(await tiers.look('k'), [])
+  })
+
+  test('believes nothing where purges may have been missed', async () => {
+    const tiers = new Tiers([new FakeTier('memory')], { ...NO_LIMITS, isInDoubt: () => true })
+    tiers.put('k', sliceOf('k'))
+    assert.equal(await tiers.untouched().get('k'), undefined)
+    assert.equal((await tiers.look('k')).length, 1)
   })
 })

@@ -2,6 +2,7 @@
 // anything a ban covers. What is still being written counts as kept.
 
 import { Bans } from './bans.ts'
+import type { Ban } from './ban.ts'
 import type { Entry, Tier, TierName } from './tier.ts'
 
 export interface Found {
@@ -10,6 +11,29 @@ export interface Found {
   /** A soft purge came after it: it is stale from then on. */
   readonly staleSince: number | undefined
 }
+
+/** What a tier has, whether or not it is to be believed. */
+export interface Seen {
+  readonly tier: TierName
+  readonly entry: Entry
+  /** The hardest that covers it. */
+  readonly ban: Ban | undefined
+}
+
+/** What the requests of a bucket ask of the tiers. */
+export type Shelves = Pick<
+  Tiers,
+  | 'all'
+  | 'bans'
+  | 'get'
+  | 'isAtHand'
+  | 'isInDoubt'
+  | 'look'
+  | 'put'
+  | 'remove'
+  | 'settled'
+  | 'untouched'
+>
 
 export interface TierLimits {
   /** The largest object any of whose slices a tier keeps. */
@@ -33,8 +57,43 @@ export class Tiers {
     this.#limits = limits
   }
 
+  get isInDoubt(): boolean {
+    return this.#limits.isInDoubt?.() === true
+  }
+
+  /** As they are for whoever must leave no trace: the same is found, and nothing kept or dropped. */
+  untouched(): Shelves {
+    const shelves: Shelves = {
+      all: this.all,
+      bans: this.bans,
+      isInDoubt: this.isInDoubt,
+      get: (key) => this.#peek(key),
+      isAtHand: (key) => this.isAtHand(key),
+      look: (key) => this.look(key),
+      put: () => undefined,
+      remove: () => undefined,
+      settled: () => Promise.resolve(),
+      untouched: () => shelves,
+    }
+    return shelves
+  }
+
+  /** What each tier has, in their order, without a trace. */
+  async look(key: string): Promise<readonly Seen[]> {
+    const all: Seen[] = []
+    for await (const seen of this.#each(key)) all.push(seen)
+    return all
+  }
+
+  async *#each(key: string): AsyncGenerator<Seen> {
+    for (const tier of this.#tiers) {
+      const entry = await Promise.resolve(this.#ask(tier, key, 'peek')).catch(missing)
+      if (entry !== undefined) yield { tier: tier.name, entry, ban: this.bans.covering(entry) }
+    }
+  }
+
   get(key: string): Found | undefined | Promise<Found | undefined> {
-    if (this.#limits.isInDoubt?.() === true) return undefined
+    if (this.isInDoubt) return undefined
     for (const [depth, tier] of this.#tiers.entries()) {
       const got = this.#ask(tier, key)
       if (got instanceof Promise) return this.#await(key, depth, got)
@@ -82,10 +141,22 @@ export class Tiers {
     this.#pending.set(key, pending)
   }
 
+  async #peek(key: string): Promise<Found | undefined> {
+    if (this.isInDoubt) return undefined
+    for await (const { entry, tier, ban } of this.#each(key)) {
+      if (ban === undefined || ban.isSoft) return { entry, tier, staleSince: ban?.at }
+    }
+    return undefined
+  }
+
   /** Only memory has done at once what it was told. */
-  #ask(tier: Tier, key: string): Entry | undefined | Promise<Entry | undefined> {
+  #ask(
+    tier: Tier,
+    key: string,
+    how: 'get' | 'peek' = 'get',
+  ): Entry | undefined | Promise<Entry | undefined> {
     const pending = tier.name === 'memory' ? undefined : this.#pending.get(key)
-    return pending === undefined ? tier.get(key) : pending.entry
+    return pending === undefined ? tier[how](key) : pending.entry
   }
 
   async #await(

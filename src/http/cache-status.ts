@@ -29,6 +29,14 @@ export type CacheOutcome =
 
 export type XCache = 'HIT' | 'MISS' | 'STALE' | 'REVALIDATED' | 'BYPASS'
 
+/** Of a request that the cache had nothing to do with. */
+export const BYPASS: CacheOutcome = {
+  kind: 'forward',
+  reason: 'bypass',
+  isStored: false,
+  isCollapsed: false,
+}
+
 const CACHE_NAME = 'sluice'
 
 export function formatCacheStatus(outcome: CacheOutcome): string {

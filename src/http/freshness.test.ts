@@ -5,7 +5,7 @@ import * as fc from 'fast-check'
 
 import { parseResponseDirectives } from './cache-control.ts'
 import { formatHttpDate } from './date.ts'
-import { correctedInitialAgeMs, currentAgeMs, freshnessLifetimeMs } from './freshness.ts'
+import { correctedInitialAgeMs, currentAgeMs, statedLifetime } from './freshness.ts'
 
 const NOW = Date.UTC(2030, 0, 1)
 
@@ -120,13 +120,13 @@ describe('the freshness lifetime (RFC 9111 §4.2.1)', () => {
   for (const [cacheControl, expiresHeader, lifetimeS] of rows) {
     test(`${cacheControl} and Expires ${expiresHeader}: ${lifetimeS} s`, () => {
       const directives = parseResponseDirectives(cacheControl)
-      const lifetimeMs = freshnessLifetimeMs(directives, expiresHeader, NOW)
+      const lifetimeMs = statedLifetime(directives, expiresHeader, NOW)?.ms
       assert.equal(lifetimeMs, lifetimeS === undefined ? undefined : lifetimeS * 1000)
     })
   }
 
   test('Expires counts from Date, not from our clock', () => {
-    const lifetimeMs = freshnessLifetimeMs(parseResponseDirectives(''), expires(300), NOW + 400_000)
+    const lifetimeMs = statedLifetime(parseResponseDirectives(''), expires(300), NOW + 400_000)?.ms
     assert.equal(lifetimeMs, 0)
   })
 })
@@ -151,7 +151,7 @@ describe('an Expires that is no date is in the past (RFC 9111 §5.3)', () => {
   ]
   for (const expires of malformed) {
     test(JSON.stringify(expires), () => {
-      assert.equal(freshnessLifetimeMs(parseResponseDirectives(''), expires, NOW), 0)
+      assert.equal(statedLifetime(parseResponseDirectives(''), expires, NOW)?.ms, 0)
     })
   }
 })
@@ -173,7 +173,7 @@ describe('an Expires in any of the three formats and any case is read (RFC 9111 
   ]
   for (const [expires, expiresAt] of read) {
     test(expires, () => {
-      const lifetimeMs = freshnessLifetimeMs(parseResponseDirectives(''), expires, NOW)
+      const lifetimeMs = statedLifetime(parseResponseDirectives(''), expires, NOW)?.ms
       assert.equal(lifetimeMs, expiresAt - NOW)
     })
   }
@@ -185,7 +185,7 @@ test('no Age and no Expires makes anything throw or gives a negative time', () =
   fc.assert(
     fc.property(text, text, at, at, (ageHeader, expires, dateAt, receivedAt) => {
       const reception = { ageHeader, dateAt, requestedAt: dateAt, receivedAt }
-      const lifetimeMs = freshnessLifetimeMs(parseResponseDirectives(''), expires, dateAt)
+      const lifetimeMs = statedLifetime(parseResponseDirectives(''), expires, dateAt)?.ms
       assert.ok(correctedInitialAgeMs(reception) >= 0)
       assert.ok(lifetimeMs !== undefined && lifetimeMs >= 0)
     }),

@@ -30,21 +30,27 @@ export function currentAgeMs(initialAgeMs: number, receivedAt: number, now: numb
   return initialAgeMs + Math.max(0, now - receivedAt)
 }
 
+/** How long an answer says that it is fresh, and by which of its words. */
+export interface StatedLifetime {
+  readonly source: 's-maxage' | 'max-age' | 'expires'
+  readonly ms: number
+}
+
 /**
  * RFC 9111 §4.2.1, for a shared cache. Undefined: the answer does not say. `dateAt` is the Date, or
  * when the answer was received (RFC 9110 §6.6.1).
  */
-export function freshnessLifetimeMs(
-  directives: ResponseDirectives,
+export function statedLifetime(
+  { sMaxAgeS, maxAgeS }: ResponseDirectives,
   expires: string | undefined,
   dateAt: number,
-): number | undefined {
-  const saidS = directives.sMaxAgeS ?? directives.maxAgeS
-  if (saidS !== undefined) return saidS * 1000
+): StatedLifetime | undefined {
+  if (sMaxAgeS !== undefined) return { source: 's-maxage', ms: sMaxAgeS * 1000 }
+  if (maxAgeS !== undefined) return { source: 'max-age', ms: maxAgeS * 1000 }
   if (expires === undefined) return undefined
   // A date that is none lies in the past (RFC 9111 §5.3), and two joined by a comma are none.
   const expiresAt = parseExpires(trimOws(expires))
-  return expiresAt === undefined ? 0 : Math.max(0, expiresAt - dateAt)
+  return { source: 'expires', ms: expiresAt === undefined ? 0 : Math.max(0, expiresAt - dateAt) }
 }
 
 /** Of several values the first; what is no number is ignored (RFC 9111 §5.1). */

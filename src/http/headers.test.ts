@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict'
+import { createServer } from 'node:http'
+import type { IncomingHttpHeaders } from 'node:http'
+import { Duplex } from 'node:stream'
 import { validateHeaderName, validateHeaderValue } from 'node:http'
 import { test } from 'node:test'
 
 import {
   HOP_BY_HOP,
+  foldHeaders,
   headerValue,
   isValidHeaderName,
   isValidHeaderValue,
@@ -49,3 +53,26 @@ test('fields of one connection are known in lower case', () => {
   assert.equal(HOP_BY_HOP.has('connection') && HOP_BY_HOP.has('transfer-encoding'), true)
   assert.equal(HOP_BY_HOP.has('etag'), false)
 })
+
+test('fields fold as node folds those that come by the wire', async () => {
+  const names =
+    'Host Range If-None-Match Cookie Authorization X-Own Accept User-Agent If-Modified-Since ' +
+    'Cache-Control Referer From Max-Forwards If-Unmodified-Since Proxy-Authorization Content-Type ' +
+    'Pragma Age ETag Expires Server Last-Modified Location Retry-After If-Match If-Range Via'
+  const list = names.split(' ').flatMap((name) => [name, 'a', name.toLowerCase(), 'b'])
+  const lines = list.map((text, index) => (index % 2 === 0 ? `${text}: ` : `${text}\r\n`))
+  assert.deepEqual(foldHeaders(list), await headersOf(`GET / HTTP/1.1\r\n${lines.join('')}\r\n`))
+})
+
+/** As node's own parser gives them. */
+function headersOf(bytes: string): Promise<IncomingHttpHeaders> {
+  const server = createServer()
+  const socket = new Duplex({ read: () => undefined, write: (_chunk, _encoding, done) => done() })
+  const parsed = new Promise<IncomingHttpHeaders>((resolve, reject) => {
+    server.once('request', ({ headers }) => resolve({ ...headers }))
+    server.once('clientError', reject)
+  })
+  server.emit('connection', socket)
+  socket.push(bytes)
+  return parsed.finally(() => socket.destroy())
+}

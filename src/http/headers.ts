@@ -1,6 +1,8 @@
 // Header fields as they travel: a flat list of names and values in latin1, one character a byte, so
 // what an origin sent reaches the client byte for byte.
 
+import type { IncomingHttpHeaders } from 'node:http'
+
 /** name, value, name, value, … */
 export type HeaderList = readonly string[]
 
@@ -19,6 +21,41 @@ export const HOP_BY_HOP: ReadonlySet<string> = new Set([
   'transfer-encoding',
   'upgrade',
 ])
+
+/** Fields of which Node believes the first alone; of the rest it joins the lines. */
+const SINGLE: ReadonlySet<string> = new Set([
+  'age',
+  'authorization',
+  'content-length',
+  'content-type',
+  'etag',
+  'expires',
+  'from',
+  'host',
+  'if-modified-since',
+  'if-unmodified-since',
+  'last-modified',
+  'location',
+  'max-forwards',
+  'proxy-authorization',
+  'referer',
+  'retry-after',
+  'server',
+  'user-agent',
+])
+
+/** The fields by name, as Node gives those of a request that came by the wire. */
+export function foldHeaders(list: HeaderList): IncomingHttpHeaders {
+  const folded: Record<string, string> = {}
+  for (let index = 0; index + 1 < list.length; index += 2) {
+    const name = (list[index] ?? '').toLowerCase()
+    const value = list[index + 1] ?? ''
+    const known = folded[name]
+    if (known === undefined) folded[name] = value
+    else if (!SINGLE.has(name)) folded[name] = known + (name === 'cookie' ? '; ' : ', ') + value
+  }
+  return folded
+}
 
 /** The first value of `lowerName`, whatever the case of the list's names. */
 export function headerValue(list: HeaderList, lowerName: string): string | undefined {

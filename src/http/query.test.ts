@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { queryParameter } from './query.ts'
+import { queryParameter, queryParameters } from './query.ts'
 
 const cases: readonly (readonly [query: string, value: string | undefined])[] = [
   ['', undefined],
@@ -31,4 +31,14 @@ for (const [query, value] of cases) {
 
 test('a nameless value is not found under the empty name', () => {
   assert.equal(queryParameter('=1', ''), undefined)
+})
+
+test('all parameters stand in their order, each read as one alone', () => {
+  assert.deepEqual(queryParameters('a=1&b&a=x%20+y&&=z&c=%ff'), [
+    ['a', '1'],
+    ['b', ''],
+    ['a', 'x  y'],
+    ['', 'z'],
+    ['c', '%ff'],
+  ])
 })

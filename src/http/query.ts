@@ -21,6 +21,16 @@ export function queryParameter(query: string, name: string): string | undefined 
   return undefined
 }
 
+/** All of them, in their order, read as `queryParameter` reads one. */
+export function queryParameters(query: string): (readonly [name: string, value: string])[] {
+  const pieces = query.split('&').filter((piece) => piece !== '')
+  return pieces.map((piece) => {
+    const equals = piece.indexOf('=')
+    const nameEnd = equals === -1 ? piece.length : equals
+    return [decodeForm(piece.slice(0, nameEnd)), decodeForm(piece.slice(nameEnd + 1))]
+  })
+}
+
 function decodeForm(text: string): string {
   return isPlain(text) ? text : (decodeFormPercent(text) ?? text)
 }

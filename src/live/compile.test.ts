@@ -66,9 +66,11 @@ test('a bucket becomes a route, with what its settings say and an origin of its 
     },
   )
   await compiled(config, (result) => {
-    const { askFor: first, list: _list, cached: _, ...plain } = routeAt('/b0/x', result)
-    const { askFor: second, list: __list, cached: __, ...full } = routeAt('/b1/x', result)
-    assert.notEqual(first, second)
+    const first = routeAt('/b0/x', result)
+    const second = routeAt('/b1/x', result)
+    const { askFor: _a, foreseeOrigin: _f, list: _l, cached: _c, ...plain } = first
+    const { askFor: _b, foreseeOrigin: _g, list: _m, cached: _d, ...full } = second
+    assert.notEqual(first.askFor, second.askFor)
     assert.deepEqual([...result.origins.keys()], ['b0', 'b1'])
     assert.equal(result.snapshot.byBucket.get('b1'), routeAt('/b1/x', result))
     const { commonHeaders } = result.snapshot

@@ -6,7 +6,7 @@ import type { Config } from '../config/config.ts'
 import type { Emit } from '../exchange/event.ts'
 import type { Cache, CachePolicy } from '../cache/cache.ts'
 import { createTrail, Origin } from '../origin/origin.ts'
-import type { OriginTally } from '../origin/origin.ts'
+import type { OriginForesight, OriginTally } from '../origin/origin.ts'
 import { CachedOrigin, ObjectIntake } from '../proxy/proxy.ts'
 import type { Route, RouteRules, Snapshot, Website } from '../proxy/proxy.ts'
 import { RouteTable } from '../routing/routing.ts'
@@ -37,11 +37,18 @@ export function compile({ config, cache, random, emit, tallyOf }: CompileOptions
     const origin = new Origin({ bucket: name, config: s3, random, emit, tally: tallyOf(name) })
     origins.set(bucket.name, origin)
     const askFor = askerFor(origin, bucket.hideForbidden)
+    const foreseeOrigin = (): OriginForesight => origin.foresee()
     const cached = cache && cachedOrigin(bucket, cache, askFor, random)
     return {
       prefix: bucket.pathPrefix,
       hosts: bucket.hosts,
-      value: { ...rulesFor(bucket, common), askFor, list: listerOf(origin), cached },
+      value: {
+        ...rulesFor(bucket, common),
+        askFor,
+        foreseeOrigin,
+        list: listerOf(origin),
+        cached,
+      },
     }
   })
   const snapshot: Snapshot = {

@@ -6,9 +6,16 @@ import type { Replica } from './replica.ts'
 
 export type Choose = (candidates: readonly Replica[]) => Replica | undefined
 
+/** What round robin owes each replica: whoever goes on from a copy leaves the turns as they are. */
+export type Credit = Map<Replica, number>
+
 /** `random` gives a number in [0, 1). */
-export function createChooser(balance: Balance, random: () => number): Choose {
-  const pick = createPick(balance, random)
+export function createChooser(
+  balance: Balance,
+  random: () => number,
+  credit: Credit = new Map(),
+): Choose {
+  const pick = createPick(balance, random, credit)
   return (candidates) => {
     const equals = ofBestPriority(candidates)
     return equals.length <= 1 ? equals[0] : pick(equals)
@@ -22,12 +29,12 @@ function ofBestPriority(candidates: readonly Replica[]): readonly Replica[] {
   return candidates.filter(({ config }) => config.priority === best)
 }
 
-function createPick(balance: Balance, random: () => number): Choose {
+function createPick(balance: Balance, random: () => number, credit: Credit): Choose {
   switch (balance) {
     case 'priority':
       return (equals) => equals[0]
     case 'round_robin':
-      return createRoundRobin()
+      return createRoundRobin(credit)
     case 'random':
       return (equals) => pickRandom(equals, random)
     case 'least_inflight':
@@ -38,8 +45,7 @@ function createPick(balance: Balance, random: () => number): Choose {
 }
 
 /** Smooth weighted round robin: heavy replicas are visited more often, never in a burst. */
-function createRoundRobin(): Choose {
-  const credit = new WeakMap<Replica, number>()
+function createRoundRobin(credit: Credit): Choose {
   return (equals) => {
     let total = 0
     let best: Replica | undefined

@@ -2,6 +2,7 @@
 // bytes that survive the loss of the replica they came from. Signing, addressing, failover, health
 // and S3's dialects are its business; what the answer means to a client is not.
 
+import type { BreakerState } from '../primitives/breaker.ts'
 import type { CancelSignal } from '../primitives/cancel.ts'
 import type { S3Config } from '../config/s3.ts'
 import type { StreamBody } from '../exchange/body.ts'
@@ -10,6 +11,7 @@ import type { Emit } from '../exchange/event.ts'
 import type { ObjectHead } from '../exchange/object-head.ts'
 import { ContinuedBody } from './continued-body.ts'
 import type { ContinuedBodyOptions } from './continued-body.ts'
+import type { FailureKind, OriginFailure } from './failure.ts'
 import { HealthCheck } from './health.ts'
 import { listPage } from './list.ts'
 import type { ListAnswer, ListQuestion } from './listing.ts'
@@ -40,6 +42,32 @@ export interface Delivered {
   discard(): void
 }
 
+/** What becomes of a question that is asked now, as far as it is known here. */
+export interface OriginForesight {
+  readonly balance: S3Config['balance']
+  /** In the order they would be tried; then those that would not be. */
+  readonly replicas: readonly ReplicaForesight[]
+  /** What would be thrown at once. */
+  readonly failure: OriginFailure | undefined
+}
+
+export interface ReplicaForesight {
+  readonly name: string
+  readonly isTried: boolean
+  readonly bucket: string
+  /** Stands before every key there. */
+  readonly keyPrefix: string
+  readonly priority: number
+  readonly weight: number
+  readonly health: Health
+  readonly breaker: BreakerState
+  /** Until it may be asked again. */
+  readonly openForMs: number
+  readonly inFlight: number
+  readonly latencyMs: number
+  readonly lastFailure: FailureKind | undefined
+}
+
 export type OriginAnswer = Delivered | Exclude<ObjectAnswer, { readonly kind: 'object' }>
 
 export interface OriginOptions {
@@ -56,6 +84,7 @@ export class Origin {
   readonly #tally: OriginTally
   readonly #isHedged: boolean
   readonly #set: ReplicaSet
+  readonly #balance: S3Config['balance']
   readonly #checks: readonly HealthCheck[]
 
   constructor({ bucket, config, random, emit, tally = new OriginTally() }: OriginOptions) {
@@ -69,6 +98,7 @@ export class Origin {
       return new Replica({ config: replica, bucket, policy, isProbed, emit, tally: own })
     })
     this.#set = new ReplicaSet(replicas, config, random, tally)
+    this.#balance = config.balance
     this.#checks = isProbed
       ? replicas.map((replica) => new HealthCheck(replica, healthCheck, bucket, emit))
       : []
@@ -96,6 +126,17 @@ export class Origin {
     return this.#isHedged ? counts : { ...counts, hedges: undefined }
   }
 
+  /** Asks nobody, and takes nobody's turn. */
+  foresee(): OriginForesight {
+    const { order, failure } = this.#set.foresee()
+    const others = this.#set.replicas.filter((replica) => !order.includes(replica))
+    const replicas = [
+      ...order.map((replica) => foresightOf(replica, true)),
+      ...others.map((replica) => foresightOf(replica, false)),
+    ]
+    return { balance: this.#balance, replicas, failure }
+  }
+
   ask(
     question: ObjectQuestion,
     { signal, trail }: { signal: CancelSignal | undefined; trail: Trail },
@@ -116,6 +157,24 @@ export class Origin {
   }
 }
 
+function foresightOf(replica: Replica, isTried: boolean): ReplicaForesight {
+  const { name, config, health, inFlight, lastFailure } = replica
+  const { bucket, keyPrefix, priority, weight } = config
+  return {
+    name,
+    isTried,
+    bucket,
+    keyPrefix,
+    priority,
+    weight,
+    health,
+    breaker: replica.breakerState,
+    openForMs: replica.openForMs(),
+    inFlight,
+    latencyMs: replica.latencyMs(),
+    lastFailure: lastFailure?.kind,
+  }
+}
 class Delivery implements Delivered {
   readonly kind = 'object'
   readonly head: ObjectHead

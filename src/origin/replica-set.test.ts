@@ -2,93 +2,14 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 
 import { Cancellation } from '../primitives/cancel.ts'
-import { NO_CACHING } from '../exchange/object-head.ts'
 import type { S3Config } from '../config/s3.ts'
 import { OriginFailure } from './failure.ts'
 import type { FailureKind } from './failure.ts'
-import type { AskLimits, FoundObject, ObjectAnswer } from './question.ts'
-import { Replica } from './replica.ts'
-import { ReplicaSet } from './replica-set.ts'
-import type { AskContext, Leased } from './replica-set.ts'
+import type { ObjectAnswer } from './question.ts'
+import type { ReplicaSet } from './replica-set.ts'
+import { base, createWorld, found, object } from './replica-world.contract.ts'
+import type { Answering, World } from './replica-world.contract.ts'
 import { createTrail } from './trail.ts'
-
-type Answering = (limits: AskLimits) => ObjectAnswer | Promise<ObjectAnswer>
-
-interface World {
-  readonly set: ReplicaSet
-  /** The names of the replicas in the order they were asked. */
-  readonly asked: string[]
-  readonly replicas: Readonly<Record<string, Replica>>
-  readonly script: Record<string, Answering>
-  ask(context?: Partial<AskContext>): Promise<Leased>
-}
-
-const QUESTION = { method: 'GET', key: 'k' } as const
-
-const base: S3Config = {
-  replicas: [],
-  balance: 'priority',
-  circuitBreaker: {
-    failureThreshold: 100,
-    successThreshold: 1,
-    openMs: 60_000,
-    halfOpenMaxRequests: 1,
-  },
-  retry: { maxAttempts: 3, initialBackoffMs: 0, maxBackoffMs: 0, budgetPercent: 100 },
-  healthCheck: undefined,
-  hedge: undefined,
-  failoverOnNotFound: false,
-  firstByteBudgetMs: 60_000,
-}
-
-/** Replicas that answer as the script says instead of asking S3. */
-function createWorld(script: Record<string, Answering>, settings: Partial<S3Config> = {}): World {
-  const asked: string[] = []
-  const config = { ...base, ...settings }
-  const list = Object.keys(script).map((name) => {
-    const replica = createReplica(name, config)
-    replica.ask = async (_question, limits) => {
-      asked.push(name)
-      const answering = script[name]
-      assert.ok(answering)
-      return answering(limits)
-    }
-    return replica
-  })
-  const set = new ReplicaSet(list, config, () => 0)
-  const context = { signal: undefined, trail: createTrail(), phase: 'head' } as const
-  return {
-    set,
-    asked,
-    script,
-    replicas: Object.fromEntries(list.map((replica) => [replica.name, replica])),
-    ask: (own) => set.ask(QUESTION, { ...context, ...own }),
-  }
-}
-
-function createReplica(name: string, config: S3Config): Replica {
-  return new Replica({
-    config: {
-      name,
-      bucket: 'b',
-      region: 'us-east-1',
-      endpoint: 'http://127.0.0.1:1',
-      addressing: 'path',
-      credentials: { kind: 'anonymous' },
-      keyPrefix: '',
-      timeoutMs: 20_000,
-      connectTimeoutMs: 1000,
-      stallTimeoutMs: 1000,
-      connectionPoolSize: 1,
-      priority: 1,
-      weight: 1,
-    },
-    bucket: 'b',
-    policy: config.circuitBreaker,
-    isProbed: false,
-    emit: () => undefined,
-  })
-}
 
 const fails =
   (kind: FailureKind): Answering =>
@@ -96,26 +17,6 @@ const fails =
     throw new OriginFailure(kind, kind)
   }
 const missing: Answering = () => ({ kind: 'not-found' })
-
-const found: Answering = () => object()
-
-function object(onDiscard: () => void = () => undefined): FoundObject {
-  const head = {
-    size: 1,
-    etag: '"e"',
-    lastModified: undefined,
-    contentType: undefined,
-    fields: [],
-    metadata: [],
-    checksums: [],
-    versionId: undefined,
-    redirectLocation: undefined,
-    caching: NO_CACHING,
-  }
-  const flow = { resume: () => undefined, stop: () => undefined }
-  const body = { kind: 'stream', length: 1, start: () => flow, discard: onDiscard } as const
-  return { kind: 'object', head, first: 0, last: 0, body }
-}
 
 const lagging = { failoverOnNotFound: true }
 
@@ -394,4 +295,34 @@ test('the trail tells which attempts failed, and how', async () => {
       ['b', 'throttled', 'head'],
     ],
   )
+})
+
+describe('a search that is only foreseen', () => {
+  const names = (set: ReplicaSet): string[] => set.foresee().order.map(({ name }) => name)
+
+  test('tries each once, in the order the next real one does, and takes no turn', async () => {
+    const world = createWorld({ a: found, b: found, c: found }, { balance: 'round_robin' })
+    for (let round = 0; round < 4; round += 1) {
+      const [first, ...others] = names(world.set)
+      assert.deepEqual(names(world.set), [first, ...others])
+      assert.equal(others.length, 2)
+      await world.ask()
+      assert.equal(world.asked.at(-1), first)
+    }
+  })
+
+  test('leaves out whose breaker is open, puts the unhealthy last, and tells of nobody', () => {
+    const world = createWorld({ a: found, b: found, c: found })
+    const { a, b, c } = world.replicas
+    assert.ok(a && b && c)
+    a.probed = 'unhealthy'
+    assert.deepEqual(names(world.set), ['b', 'c', 'a'])
+    b.wouldAdmit = () => false
+    assert.deepEqual(names(world.set), ['c', 'a'])
+    a.wouldAdmit = () => false
+    c.wouldAdmit = () => false
+    const { order, failure } = world.set.foresee()
+    assert.deepEqual([order, failure?.kind], [[], 'unavailable'])
+    assert.deepEqual(world.asked, [])
+  })
 })

@@ -9,13 +9,14 @@ import { monotonic } from '../primitives/clock.ts'
 import { RecentPercentile } from '../primitives/percentile.ts'
 import type { S3Config } from '../config/s3.ts'
 import { createChooser } from './choose.ts'
-import type { Choose } from './choose.ts'
+import type { Choose, Credit } from './choose.ts'
 import { blamesReplica, failureFrom, OriginFailure } from './failure.ts'
 import { hedge } from './hedge.ts'
 import { Lease } from './lease.ts'
 import type { ObjectAnswer, ObjectQuestion } from './question.ts'
 import type { Replica } from './replica.ts'
 import { OriginTally } from './tally.ts'
+import { createTrail } from './trail.ts'
 import type { Trail } from './trail.ts'
 
 export interface AskContext {
@@ -45,11 +46,20 @@ interface Search {
   attempts: number
 }
 
+/** What a search would do that began now. */
+export interface Foreseen {
+  /** Each once, in the order they would be tried. */
+  readonly order: readonly Replica[]
+  /** What would be thrown at once, where nobody is to be asked. */
+  readonly failure: OriginFailure | undefined
+}
+
 export class ReplicaSet {
   readonly replicas: readonly Replica[]
   readonly #config: S3Config
   readonly #choose: Choose
   readonly #tally: OriginTally
+  readonly #credit: Credit = new Map()
   readonly #random: () => number
   readonly #repeats
   readonly #hedges
@@ -65,7 +75,7 @@ export class ReplicaSet {
     this.#config = config
     this.#tally = tally
     this.#random = random
-    this.#choose = createChooser(config.balance, random)
+    this.#choose = createChooser(config.balance, random, this.#credit)
     this.#repeats = createAllowance(config.retry.budgetPercent)
     this.#hedges = createAllowance(config.hedge?.budgetPercent ?? 0)
     const after = config.hedge?.after
@@ -96,6 +106,21 @@ export class ReplicaSet {
     }
   }
 
+  /** Without taking a turn. */
+  foresee(): Foreseen {
+    const context = { signal: undefined, trail: createTrail(), phase: 'head' } as const
+    const search = this.#begin(context)
+    const choose = createChooser(this.#config.balance, this.#random, new Map(this.#credit))
+    const order: Replica[] = []
+    for (;;) {
+      const next = this.#fresh(search, choose)
+      if (next === undefined) break
+      order.push(next)
+      search.tried.push(next)
+    }
+    return { order, failure: order.length === 0 ? this.#unavailable() : undefined }
+  }
+
   #begin(context: AskContext): Search {
     const { broken = [] } = context
     const deadline = monotonic() + this.#config.firstByteBudgetMs
@@ -108,8 +133,8 @@ export class ReplicaSet {
     else this.#tally.retry(trail.failed.at(-1)?.kind ?? 'unavailable')
   }
 
-  #fresh(search: Search): Replica | undefined {
-    return this.#choose(this.#usable(search, 'fresh'))
+  #fresh(search: Search, choose: Choose = this.#choose): Replica | undefined {
+    return choose(this.#usable(search, 'fresh'))
   }
 
   /** A replica to try once more, after the wait that is due. */

@@ -6,7 +6,8 @@ import type { IncomingMessage } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import { setTimeout as after } from 'node:timers/promises'
 
-import type { AdminPlace, Prewarming } from './arguments.ts'
+import type { AdminPlace, ExplainRequest, Prewarming } from './arguments.ts'
+import { explainedLines } from './explained-lines.ts'
 
 export interface Terminal {
   readonly env: Readonly<Record<string, string | undefined>>
@@ -17,8 +18,11 @@ export interface Terminal {
 interface Question {
   readonly method: 'GET' | 'POST'
   readonly path: string
+  readonly query?: string
   readonly body?: string
 }
+
+type Fields = Readonly<Record<string, unknown>>
 
 const TIMEOUT_MS = 120_000
 const LOOK_AGAIN_MS = 500
@@ -41,6 +45,30 @@ export function statsCommand(
 ): Promise<number> {
   const below = bucket === undefined ? '' : `/${encodeURIComponent(bucket)}`
   return askAdmin(place, { method: 'GET', path: `/admin/cache/stats${below}` }, terminal)
+}
+
+/** Returns the exit code: 1 also where the request would be refused. */
+export function explainCommand(
+  place: AdminPlace,
+  { path, method, host, headers }: ExplainRequest,
+  { json, ...terminal }: Terminal & { readonly json: boolean },
+): Promise<number> {
+  const query = new URLSearchParams({ path })
+  if (method !== undefined) query.set('method', method)
+  if (host !== undefined) query.set('host', host)
+  for (const header of headers) query.append('header', header)
+  return converse(place, terminal, async (ask) => {
+    const answer = await ask({ method: 'GET', path: '/admin/explain', query: String(query) })
+    if (json) print(answer, terminal)
+    else for (const line of explainedLines(answer)) terminal.out(line)
+    return isRefusal(answer['summary']) ? 1 : 0
+  })
+}
+
+function isRefusal(summary: unknown): boolean {
+  return typeof summary === 'object' && summary !== null && 'served' in summary
+    ? summary.served === false
+    : false
 }
 
 /** Begins a task, prints it, and may follow it to its end. Returns the exit code. */
@@ -76,7 +104,7 @@ async function atItsEnd(look: () => Promise<Answer>): Promise<Answer> {
 
 const PREWARM = '/admin/cache/prewarm'
 
-type Answer = Readonly<Record<string, unknown>>
+type Answer = Fields
 /** Throws what is not as it should be. */
 type Ask = (question: Question) => Promise<Answer>
 
@@ -121,10 +149,11 @@ async function answerTo(question: Question, url: string, token: string): Promise
 async function send(
   url: string,
   token: string,
-  { method, path, body }: Question,
+  { method, path, query = '', body }: Question,
 ): Promise<{ status: number; text: string }> {
   const target = new URL(url)
   target.pathname = target.pathname.replace(/\/$/, '') + path
+  target.search = query
   const outgoing = (target.protocol === 'https:' ? httpsRequest : httpRequest)(target, {
     method,
     headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
@@ -141,7 +170,7 @@ async function send(
 }
 
 /** An answer that is none of ours says nothing that can be read. */
-function parseObject(text: string): Readonly<Record<string, unknown>> {
+function parseObject(text: string): Fields {
   try {
     const value: unknown = JSON.parse(text)
     return typeof value === 'object' && value !== null ? { ...value } : {}
@@ -150,7 +179,7 @@ function parseObject(text: string): Readonly<Record<string, unknown>> {
   }
 }
 
-function complaint(status: number, answer: Readonly<Record<string, unknown>>): string {
+function complaint(status: number, answer: Fields): string {
   const { message, error, status: state } = answer
   if (typeof message === 'string') return `${message} (${status} ${String(error)})`
   return typeof state === 'string' ? `the purge is ${state} (${status})` : `answered ${status}`

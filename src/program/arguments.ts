@@ -8,8 +8,23 @@ export type Command =
   | { readonly kind: 'purge'; readonly place: AdminPlace; readonly order: object }
   | { readonly kind: 'prewarm'; readonly place: AdminPlace; readonly prewarming: Prewarming }
   | { readonly kind: 'stats'; readonly place: AdminPlace; readonly bucket: string | undefined }
+  | {
+      readonly kind: 'explain'
+      readonly place: AdminPlace
+      readonly request: ExplainRequest
+      readonly json: boolean
+    }
   | { readonly kind: 'help' | 'version' }
   | { readonly kind: 'mistaken'; readonly message: string }
+
+/** A request to be explained. */
+export interface ExplainRequest {
+  readonly path: string
+  readonly method: string | undefined
+  readonly host: string | undefined
+  /** `Name: value` each. */
+  readonly headers: readonly string[]
+}
 
 /** Whom a command asks that asks a running Sluice. */
 export interface AdminPlace {
@@ -33,7 +48,9 @@ sluice purge [--bucket B] (--key K | --prefix P | --pattern G | --tag T | --all)
 sluice prewarm --bucket B [--prefix P] [--no-recursive] [--max-files N] | --bucket B --key K [--key K …]
         [--wait]                         fetch ahead what clients will ask for; --wait follows it to its end
 sluice stats [BUCKET]                    what the cache holds, and how often it was of use
-  of these three: [--admin http://127.0.0.1:9090] [--token T, else SLUICE_ADMIN_TOKEN]
+sluice explain PATH [--method M] [--host H] [--header 'Name: value']… [--json]
+                                         what a request would get, and why, without serving it
+  of these: [--admin http://127.0.0.1:9090] [--token T, else SLUICE_ADMIN_TOKEN]
 sluice --version | --help`
 
 const OPTIONS = {
@@ -50,6 +67,10 @@ const OPTIONS = {
   all: { type: 'boolean' },
   soft: { type: 'boolean' },
   'dry-run': { type: 'boolean' },
+  method: { type: 'string' },
+  host: { type: 'string' },
+  header: { type: 'string', multiple: true },
+  json: { type: 'boolean' },
   'no-recursive': { type: 'boolean' },
   'max-files': { type: 'string' },
   wait: { type: 'boolean' },
@@ -64,8 +85,11 @@ const OWNERS: readonly (readonly [commands: readonly string[], ...options: (keyo
   [['purge', 'prewarm'], 'bucket', 'key', 'prefix'],
   [['purge'], 'pattern', 'tag', 'all', 'soft', 'dry-run'],
   [['prewarm'], 'no-recursive', 'max-files', 'wait'],
-  [['purge', 'prewarm', 'stats'], 'admin', 'token'],
+  [['explain'], 'method', 'host', 'header', 'json'],
+  [['purge', 'prewarm', 'stats', 'explain'], 'admin', 'token'],
 ]
+/** Those that take one argument besides their name. */
+const TAKES_ARGUMENT: readonly string[] = ['stats', 'explain']
 const STANDARD_PLACE = 'http://127.0.0.1:9090'
 
 export function readArguments(argv: readonly string[]): Command {
@@ -85,7 +109,7 @@ function parse(argv: readonly string[]) {
 
 function commandFor([name = 'serve', ...rest]: readonly string[], values: Values): Command {
   const { config: file, test, schema } = values
-  const [bucket, ...more] = name === 'stats' ? rest : [undefined, ...rest]
+  const [argument, ...more] = TAKES_ARGUMENT.includes(name) ? rest : [undefined, ...rest]
   if (more.length > 0) return mistaken(`unexpected argument: ${more.join(' ')}`)
   const misplaced = misplacedOption(name, values)
   if (misplaced !== undefined) return mistaken(misplaced)
@@ -101,7 +125,9 @@ function commandFor([name = 'serve', ...rest]: readonly string[], values: Values
     case 'prewarm':
       return { kind: 'prewarm', place: placeOf(values), prewarming: prewarmingOf(values) }
     case 'stats':
-      return { kind: 'stats', place: placeOf(values), bucket }
+      return { kind: 'stats', place: placeOf(values), bucket: argument }
+    case 'explain':
+      return explainCommandOf(argument, values)
     default:
       return mistaken(`unknown command: ${name}`)
   }
@@ -122,6 +148,12 @@ function placeOf({ admin = STANDARD_PLACE, token }: Values): AdminPlace {
     throw new Error(`--admin: wanted a URL such as ${STANDARD_PLACE}, found ${admin}`)
   }
   return { url: admin, token }
+}
+
+function explainCommandOf(path: string | undefined, values: Values): Command {
+  if (path === undefined) return mistaken('explain what? sluice explain /path/of/an/object')
+  const { method, host, header: headers = [], json = false } = values
+  return { kind: 'explain', place: placeOf(values), request: { path, method, host, headers }, json }
 }
 
 /** What makes a rule, the server says. */

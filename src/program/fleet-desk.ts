@@ -82,9 +82,9 @@ async function save(ban: Ban, parts: Parts): Promise<boolean> {
 }
 
 /** What those say that answer. */
-async function answersOf<Answer>(
-  parts: readonly CachePart[],
-  ask: (part: CachePart) => Promise<Answer>,
+export async function answersOf<Part, Answer>(
+  parts: readonly Part[],
+  ask: (part: Part) => Promise<Answer>,
 ): Promise<Answer[]> {
   const answers = await Promise.allSettled(parts.map(ask))
   return answers.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))

@@ -1,6 +1,7 @@
 // The program around the proxy: its command line, its threads, its start and its end.
 
-export { prewarmCommand, purgeCommand, statsCommand } from './admin-client.ts'
+export { explainCommand, prewarmCommand, purgeCommand, statsCommand } from './admin-client.ts'
+export type { Terminal } from './admin-client.ts'
 export { readArguments, USAGE } from './arguments.ts'
 export type { Command } from './arguments.ts'
 export { serve } from './serve.ts'

@@ -5,7 +5,7 @@ import { createServer } from 'node:net'
 import type { Worker } from 'node:worker_threads'
 
 import { Admin } from '../admin/admin.ts'
-import type { CacheDesk, PrewarmDesk } from '../admin/admin.ts'
+import type { CacheDesk, Explain, PrewarmDesk } from '../admin/admin.ts'
 import { monotonic } from '../primitives/clock.ts'
 import { formatProblem, loadConfig } from '../config/config.ts'
 import type { Config } from '../config/config.ts'
@@ -43,6 +43,7 @@ interface Serving {
   readonly desk: CacheDesk
   /** What its threads have counted. */
   read(): Promise<readonly Reading[]>
+  readonly explain: Explain
   /** Of the threads that there are now. */
   readonly warmParts: () => readonly WarmPart[]
   drain(impatience: AbortSignal): Promise<number>
@@ -97,6 +98,7 @@ async function serveHere(config: Config): Promise<Serving> {
     observer,
     desk,
     read: async () => [thread.read(true)],
+    explain: async (question) => [await thread.explain(question)],
     warmParts: () => [thread.warmPart],
     drain: (impatience) => thread.drain(config.server.shutdown, impatience),
   }
@@ -132,8 +134,9 @@ async function serveInThreads(config: Config, count: number, world: World): Prom
     ...(await readings.read()),
     readPurges(lines.purges),
   ]
+  const { desk, explain } = lines
   const warmParts = (): readonly WarmPart[] => lines.warmParts()
-  return { address, status, observer, desk: lines.desk, warmParts, read, drain }
+  return { address, status, observer, desk, explain, warmParts, read, drain }
 }
 
 /** Threads share their port, and so would a second Sluice, unnoticed. */
@@ -166,6 +169,7 @@ async function openAdmin(
     createId: () => ids.create(),
     token: config.admin.token,
     desk: serving.desk,
+    explain: serving.explain,
     prewarm,
     buckets: new Set(config.buckets.map(({ name }) => name)),
     emit: serving.observer.emit,

@@ -3,9 +3,10 @@
 import { MessageChannel } from 'node:worker_threads'
 import type { MessagePort } from 'node:worker_threads'
 
-import type { CacheDesk, Purged, PurgeOrder } from '../admin/admin.ts'
+import type { CacheDesk, Explain, Purged, PurgeOrder } from '../admin/admin.ts'
+import type { Explanation, ExplainQuestion } from '../proxy/proxy.ts'
 import { partAt } from './cache-part.ts'
-import { createPurgeCounts, openDesk } from './fleet-desk.ts'
+import { answersOf, createPurgeCounts, openDesk } from './fleet-desk.ts'
 import { ThreadLine } from './thread-line.ts'
 import { warmPartAt } from './warm-part.ts'
 import type { WarmPart } from './warm-part.ts'
@@ -13,11 +14,13 @@ import type { WarmPart } from './warm-part.ts'
 export class ThreadDesk {
   readonly desk: CacheDesk
   readonly purges = createPurgeCounts()
+  readonly explain: Explain
   #lines: readonly ThreadLine[] = []
 
   /** Without a cache there is nobody to ask. */
   constructor({ isCached }: { readonly isCached: boolean }) {
     this.desk = openDesk(() => (isCached ? this.lines.map(partAt) : []), this.purges)
+    this.explain = (question) => answersOf(this.lines, explainAt(question))
   }
 
   warmParts(): readonly WarmPart[] {
@@ -38,6 +41,14 @@ export class ThreadDesk {
   get lines(): readonly ThreadLine[] {
     return this.#lines.filter(({ isClosed }) => !isClosed)
   }
+}
+
+const EXPLAIN_MS = 10_000
+
+/** Each has a memory of its own, and its own word on the replicas. */
+function explainAt(question: ExplainQuestion): (line: ThreadLine) => Promise<Explanation> {
+  // The cast: what the worker's `explain` gave.
+  return (line) => line.ask('explain', [question], EXPLAIN_MS) as Promise<Explanation>
 }
 
 /** Longer than any of the waits in a purge. */

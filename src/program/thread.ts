@@ -12,8 +12,8 @@ import { RequestIds } from '../http/request-id.ts'
 import { Live } from '../live/live.ts'
 import { openObserver, ThreadMetrics } from '../observe/observe.ts'
 import type { Observer, Reading } from '../observe/observe.ts'
-import { createProxy } from '../proxy/proxy.ts'
-import type { Backends, Status } from '../proxy/proxy.ts'
+import { createProxy, explain } from '../proxy/proxy.ts'
+import type { Backends, Explanation, ExplainQuestion, Status } from '../proxy/proxy.ts'
 import { Server } from '../server/server.ts'
 import type { DrainTimes } from '../server/server.ts'
 import { localPart } from './cache-part.ts'
@@ -80,6 +80,11 @@ export class ProxyThread {
         reportBug: (error, requestId) => emit({ kind: 'bug', error, requestId }),
       }),
     })
+  }
+
+  /** What a request would get here, without serving it. */
+  explain(question: ExplainQuestion): Promise<Explanation> {
+    return explain(question, this.#live.current(), this.status)
   }
 
   backends(): Backends {

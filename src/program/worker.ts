@@ -3,6 +3,7 @@
 import type { MessagePort } from 'node:worker_threads'
 
 import { unpackConfig } from '../config/transfer.ts'
+import type { ExplainQuestion } from '../proxy/proxy.ts'
 import type { DrainTimes, FromThread, ToThread } from '../server/server.ts'
 import { answersOf } from './cache-part.ts'
 import { ProxyThread } from './thread.ts'
@@ -26,10 +27,13 @@ export async function runWorker(port: MessagePort, orders: WorkerOrders): Promis
   const purgeAll = purgeAt(line)
   const thread = new ProxyThread({ config, isShared: true, port: orders.port, purgeAll })
   const { part } = thread
-  const ofCache = part && warmAnswersOf(thread.warmPart, answersOf(part))
+  const answers = part && warmAnswersOf(thread.warmPart, answersOf(part))
   line.listen(async (name, args) => {
     if (name === 'metrics') return thread.read(args[0] === true)
-    return ofCache?.(name, args)
+    // The cast: what `explainAt` of this very program asked.
+    if (name === 'explain') return thread.explain(args[0] as ExplainQuestion)
+    if (answers === undefined) throw new Error(`no thread answers '${name}'`)
+    return answers(name, args)
   })
   const tell = (message: FromThread): void => port.postMessage(message)
 

@@ -6,7 +6,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 
 import type { CancelSignal } from '../primitives/cancel.ts'
 import { now } from '../primitives/clock.ts'
-import { decide, periodsOf } from '../cache/cache.ts'
+import { decide } from '../cache/cache.ts'
 import type { CachePolicy, Lookup, ObjectSlices, RouteCache, StoredHead } from '../cache/cache.ts'
 import type { Verdict } from '../cache/cache.ts'
 import { Refusal } from '../exchange/refusal.ts'
@@ -14,9 +14,11 @@ import { parseRequestDirectives } from '../http/cache-control.ts'
 import type { CacheOutcome, ForwardReason } from '../http/cache-status.ts'
 import { selects } from '../http/vary.ts'
 import type { Trail } from '../origin/origin.ts'
+import { forwarded, hit, instead, lackingBytes } from './cache-outcomes.ts'
+import type { Stored } from './cache-outcomes.ts'
 import { firstQuestion, renewingQuestion } from './first-question.ts'
 import { NotedInstants } from './noted-instants.ts'
-import { obtain, obtainFrom } from './obtain.ts'
+import { obtain, obtainFrom, requireKey } from './obtain.ts'
 import type { Ask, Obtained } from './obtain.ts'
 import type { ObjectIntake, Taken } from './object-intake.ts'
 import { Opening } from './opening.ts'
@@ -50,12 +52,10 @@ export interface CachedOriginOptions {
 /** What turned out not to be storable is not waited for by others for so long. */
 const UNSHARED_MS = 30_000
 
-type Stale = Extract<Verdict, { kind: 'revalidate' }>
+/** What is to be done: the cache's own word, or past it. */
+export type Course = Verdict | { readonly kind: 'pass'; readonly why: ForwardReason }
 
-interface Stored {
-  readonly stored: StoredHead
-  readonly lookup: Lookup
-}
+export type Stale = Extract<Verdict, { kind: 'revalidate' }>
 
 /** How the origin came to be asked. */
 interface Asking {
@@ -85,24 +85,40 @@ export class CachedOrigin {
 
   /** At once, where it lies in memory. */
   obtain(plan: Plan, context: CachedContext): Obtained | Promise<Obtained> {
-    if (plan.key === '') throw new Refusal('not_found')
-    // A numbered part is S3's own cut of the object; only S3 knows where.
-    if (plan.partNumber !== undefined) return this.#around(plan, context, 'bypass')
+    requireKey(plan)
+    if (passes(plan)) return this.#around(plan, context, 'bypass')
     const lookup = this.#options.cache.lookup(plan, context.headers)
     if (!(lookup instanceof Promise)) return this.#decide(lookup, plan, context)
     return lookup.then((late) => this.#decide(late, plan, context))
   }
 
+  get cache(): RouteCache {
+    return this.#options.cache
+  }
+
+  get policy(): CachePolicy {
+    return this.#options.policy
+  }
+
+  /** What answers that say nothing of caching would become. */
+  foreseeStored(headers: IncomingHttpHeaders): ReturnType<ObjectIntake['foresee']> {
+    return this.#options.intake.foresee(headers)
+  }
+
   #decide(lookup: Lookup, plan: Plan, context: CachedContext): Obtained | Promise<Obtained> {
-    const { policy } = this.#options
     const { headers, exchange } = context
-    const askedAt = exchange.arrival.receivedAt
+    const course = this.courseFor(lookup, headers, exchange.arrival.receivedAt)
+    if (course.kind === 'pass') return this.#around(plan, context, course.why)
+    return this.#carryOut(course, lookup, plan, context)
+  }
+
+  courseFor(lookup: Lookup, headers: IncomingHttpHeaders, askedAt: number): Course {
+    const { policy } = this.#options
     const request = parseRequestDirectives(headers['cache-control'], headers.pragma)
     const verdict = decide({ ...lookup, request, policy }, askedAt)
     const asksOrigin = verdict.kind === 'fetch' || verdict.kind === 'revalidate'
     // RFC 9111 §5.2.1.5: nothing of what comes may be kept, and nobody else may wait for it.
-    if (asksOrigin && request.noStore) return this.#around(plan, context, verdict.why)
-    return this.#carryOut(verdict, lookup, plan, context)
+    return asksOrigin && request.noStore ? { kind: 'pass', why: verdict.why } : verdict
   }
 
   #carryOut(
@@ -112,7 +128,7 @@ export class CachedOrigin {
     context: CachedContext,
   ): Obtained | Promise<Obtained> {
     if (verdict.kind === 'refuse') {
-      throw new Refusal('origin_timeout', { cause: 'only-if-cached, and it is not' })
+      throw onlyIfCached()
     }
     // True already where the origin is going to fail.
     if (verdict.kind !== 'refresh' && verdict.kind !== 'serve')
@@ -169,17 +185,35 @@ export class CachedOrigin {
   }
 
   async #open(plan: Plan, context: CachedContext, why: ForwardReason): Promise<Obtained> {
-    const name = this.#options.cache.nameOf(plan)
-    if (this.#unshared.isWithin(name, UNSHARED_MS, now())) return this.#around(plan, context, why)
-    const running = this.#openings.get(name)
-    const isCollapsed = running !== undefined && !running.isAbandoned
-    const opening = isCollapsed ? running : this.#startOpening(name, plan, context)
+    if (this.isUnshared(plan)) return this.#around(plan, context, why)
+    const running = this.runningOpening(plan)
+    const isCollapsed = running !== undefined
+    const opening = running ?? this.#startOpening(plan, context)
     const taken = await opening.join(context.exchange.leaving)
     return this.#useTaken(taken, plan, context, { why, isCollapsed })
   }
 
-  #startOpening(name: string, plan: Plan, { headers, trail }: CachedContext): Opening<Taken> {
+  isUnshared(plan: Plan): boolean {
+    return this.#unshared.isWithin(this.#options.cache.nameOf(plan), UNSHARED_MS, now())
+  }
+
+  runningOpening(plan: Plan): Opening<Taken> | undefined {
+    const running = this.#openings.get(this.#options.cache.nameOf(plan))
+    return running?.isAbandoned === true ? undefined : running
+  }
+
+  /** The origin has just failed to renew it, and is not asked again so soon. */
+  isSpared(plan: Plan): boolean {
+    return this.#renewals.hasJustFailed(this.#options.cache.nameOf(plan))
+  }
+
+  isRenewing(plan: Plan): boolean {
+    return this.#renewals.isRunning(this.#options.cache.nameOf(plan))
+  }
+
+  #startOpening(plan: Plan, { headers, trail }: CachedContext): Opening<Taken> {
     const { intake, cache, askFor } = this.#options
+    const name = cache.nameOf(plan)
     const question = firstQuestion(plan, cache.settings)
     const opening = new Opening((signal) =>
       intake.take({ question, plan, headers }, askFor(signal, trail)),
@@ -249,25 +283,23 @@ export class CachedOrigin {
     context: CachedContext,
   ): Promise<Obtained> {
     const { stored } = held
-    const name = this.#options.cache.nameOf(plan)
-    const mayBeStale = (): boolean => now() < verdict.staleIfErrorUntil
     const serveStale = (): Obtained | Promise<Obtained> =>
       this.#serve(held, plan, context, { outcome: instead(held), at: now() })
-    if (mayBeStale() && this.#renewals.hasJustFailed(name)) return serveStale()
-    const isCollapsed = this.#renewals.isRunning(name)
+    if (mayBeStale(verdict) && this.isSpared(plan)) return serveStale()
+    const isCollapsed = this.isRenewing(plan)
     const renewal = this.#renew(stored, plan, context)
     let taken: Taken | undefined
     try {
-      taken = await within(mayBeStale() ? verdict.staleIfSlowMs : 0, renewal)
+      taken = await within(mayBeStale(verdict) ? verdict.staleIfSlowMs : 0, renewal)
     } catch (error) {
-      if (error instanceof Refusal || !mayBeStale()) throw error
+      if (error instanceof Refusal || !mayBeStale(verdict)) throw error
     }
     if (taken === undefined) return serveStale()
     return this.#useTaken(taken, plan, context, { why: verdict.why, isCollapsed })
   }
 
   #renewBehind(stored: StoredHead, plan: Plan, context: CachedContext): void {
-    if (this.#renewals.hasJustFailed(this.#options.cache.nameOf(plan))) return
+    if (this.isSpared(plan)) return
     const trail = this.#options.createTrail()
     // How it ends is kept, in the cache or among the failures; the stale answer has been given.
     this.#renew(stored, plan, { ...context, trail }).catch(() => undefined)
@@ -282,28 +314,15 @@ export class CachedOrigin {
   }
 }
 
-function hit({ stored, lookup }: Stored, at: number): Extract<CacheOutcome, { kind: 'hit' }> {
-  const ttlS = ttlOf(stored, lookup, at)
-  return { kind: 'hit', isStale: ttlS <= 0, ttlS, detail: lookup.tier ?? 'memory' }
+/** A numbered part is S3's own cut of the object; only S3 knows where. */
+export function passes({ partNumber }: Plan): boolean {
+  return partNumber !== undefined
 }
 
-/** Asked for anew, in vain or for too long: what is stale is sent instead. */
-function instead({ stored, lookup }: Stored): CacheOutcome {
-  return { ...forwarded('stale'), isStale: true, ttlS: ttlOf(stored, lookup, now()) }
+export function mayBeStale({ staleIfErrorUntil }: Stale): boolean {
+  return now() < staleIfErrorUntil
 }
 
-function ttlOf(stored: StoredHead, { softPurgedAt }: Lookup, at: number): number {
-  return (periodsOf(stored, softPurgedAt).freshUntil - at) / 1000
-}
-
-/** The head was there, the bytes are not. */
-function lackingBytes(
-  { isStale, ttlS }: Extract<CacheOutcome, { kind: 'hit' }>,
-  isCollapsed: boolean,
-): CacheOutcome {
-  return { ...forwarded('partial'), isStored: true, isCollapsed, isStale, ttlS }
-}
-
-function forwarded(reason: ForwardReason): Extract<CacheOutcome, { kind: 'forward' }> {
-  return { kind: 'forward', reason, isStored: false, isCollapsed: false }
+export function onlyIfCached(): Refusal {
+  return new Refusal('origin_timeout', { cause: 'only-if-cached, and it is not' })
 }

@@ -3,7 +3,6 @@
 
 import { noBody } from '../exchange/body.ts'
 import type { Exchange } from '../exchange/exchange.ts'
-import { Refusal } from '../exchange/refusal.ts'
 import type { Reply } from '../exchange/reply.ts'
 import type { Request } from '../exchange/request.ts'
 import { createTrail } from '../origin/origin.ts'
@@ -13,6 +12,7 @@ import { planFor } from './plan.ts'
 import { present } from './present.ts'
 import { receive } from './receive.ts'
 import type { RawRequest } from './receive.ts'
+import { routeFor } from './route.ts'
 import type { Route, Snapshot } from './snapshot.ts'
 import { redirectToSlash, standIn } from './stand-in.ts'
 import type { Missed } from './stand-in.ts'
@@ -28,13 +28,10 @@ export function handle(
 ): Reply | Promise<Reply> {
   const request = receive(raw, snapshot.limits)
   exchange.note('receive', request)
-  if (request.method === 'OPTIONS') return OPTIONS_REPLY
-  const own = answerStatus(request, status)
+  const own = ownReply(request, status)
   if (own !== undefined) return own
 
-  const match = snapshot.routes.match(request.host, request.path)
-  if (match === undefined) throw new Refusal('no_route')
-  const { value: route, rest } = match
+  const { value: route, rest } = routeFor(snapshot, request)
   if (isBareRoot(route, rest, request.path)) return redirectToSlash(request, route)
 
   const plan = planFor(route, rest, request)
@@ -67,8 +64,13 @@ const OPTIONS_REPLY: Reply = {
   body: noBody,
 }
 
+/** What is answered without any bucket. */
+export function ownReply(request: Request, status: Status): Reply | undefined {
+  return request.method === 'OPTIONS' ? OPTIONS_REPLY : answerStatus(request, status)
+}
+
 /** Relative links of the index document need the slash that the path lacks. */
-function isBareRoot({ website }: Route, rest: string, path: string): boolean {
+export function isBareRoot({ website }: Route, rest: string, path: string): boolean {
   return (
     rest === '' &&
     !path.endsWith('/') &&

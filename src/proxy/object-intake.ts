@@ -5,7 +5,13 @@ import type { IncomingHttpHeaders } from 'node:http'
 import type { CancelSignal } from '../primitives/cancel.ts'
 import { now } from '../primitives/clock.ts'
 import { storeDecision } from '../cache/cache.ts'
-import type { CachePolicy, FetchRange, RouteCache, StoredHead } from '../cache/cache.ts'
+import type {
+  CachePolicy,
+  FetchRange,
+  RouteCache,
+  StoreDecision,
+  StoredHead,
+} from '../cache/cache.ts'
 import { parseRequestDirectives } from '../http/cache-control.ts'
 import { NO_CACHING } from '../exchange/object-head.ts'
 import type { ObjectHead } from '../exchange/object-head.ts'
@@ -104,6 +110,12 @@ export class ObjectIntake {
     }
   }
 
+  /** What answers that say nothing of caching would become: an object, and the word that there is none. */
+  foresee(headers: IncomingHttpHeaders): Readonly<Record<'object' | 'absence', StoreDecision>> {
+    const at = { headers, requestedAt: now(), receivedAt: now() }
+    return { object: this.#decide(200, NO_HEAD, at, 0), absence: this.#decide(404, NO_HEAD, at, 0) }
+  }
+
   #takeFreshened(held: StoredHead, news: ObjectHead, reception: Reception): Taken {
     const { cache } = this.#options
     const { plan, requestedAt: askedAt } = reception
@@ -174,15 +186,16 @@ export class ObjectIntake {
   #decide(
     status: number,
     head: ObjectHead,
-    { requestedAt, receivedAt, headers }: Reception,
-  ): ReturnType<typeof storeDecision> {
-    const { policy, random } = this.#options
+    { requestedAt, receivedAt, headers }: Pick<Reception, 'requestedAt' | 'receivedAt' | 'headers'>,
+    jitter = this.#options.random(),
+  ): StoreDecision {
+    const { policy } = this.#options
     const { caching, etag, lastModified, size } = head
     const hasValidator = etag !== undefined || lastModified !== undefined
     const facts = { status, ...caching, hasValidator, size, requestedAt, receivedAt }
     const directives = parseRequestDirectives(headers['cache-control'], headers.pragma)
     const isAuthorized = headers.authorization !== undefined
-    return storeDecision(facts, policy, { headers, directives, isAuthorized }, random())
+    return storeDecision(facts, policy, { headers, directives, isAuthorized }, jitter)
   }
 }
 

@@ -44,8 +44,7 @@ const MAX_LOOKS = 3
 const NO_BYTES: Bytes = { body: noBody }
 
 export async function obtain(plan: Plan, ask: Ask): Promise<Obtained> {
-  // S3 answers the empty key with the bucket itself.
-  if (plan.key === '') throw new Refusal('not_found')
+  requireKey(plan)
   for (let look = 0; look < MAX_LOOKS; look += 1) {
     const question = questionFor(plan)
     const answer = await ask(question)
@@ -56,6 +55,11 @@ export async function obtain(plan: Plan, ask: Ask): Promise<Obtained> {
     if (bytes !== undefined) return obtained(found, selected, bytes)
   }
   throw new Refusal('origin_failed', { cause: 'the object changes faster than it can be read' })
+}
+
+/** S3 answers the empty key with the bucket itself. */
+export function requireKey({ key }: Plan): void {
+  if (key === '') throw new Refusal('not_found')
 }
 
 /** With what was found already, for the first look. */

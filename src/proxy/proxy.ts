@@ -7,8 +7,7 @@ import { Exchange } from '../exchange/exchange.ts'
 import type { Sent } from '../exchange/exchange.ts'
 import type { Reply } from '../exchange/reply.ts'
 import { acceptRequestId, RequestIds } from '../http/request-id.ts'
-import { formatCacheStatus, xCache } from '../http/cache-status.ts'
-import type { CacheOutcome } from '../http/cache-status.ts'
+import { BYPASS, formatCacheStatus, xCache } from '../http/cache-status.ts'
 import { handle } from './handle.ts'
 import { ObjectChanged } from './object-changed.ts'
 import { answerPurge } from './purge.ts'
@@ -21,6 +20,8 @@ import type { Snapshot } from './snapshot.ts'
 import type { Status } from './status.ts'
 
 export { CachedOrigin } from './cached-origin.ts'
+export { explain } from './explain.ts'
+export type { Explanation, ExplainQuestion } from './explain.ts'
 export { ObjectIntake } from './object-intake.ts'
 export type { PurgedObject, Purging } from './purge.ts'
 export { refusalFrom, refuse } from './refuse.ts'
@@ -154,13 +155,6 @@ function mannerFor({ commonHeaders }: Reply, { exchange, snapshot, options }: Vi
 }
 
 const NOTHING_SENT = { status: 0, bytes: 0, isWhole: false, firstByteAt: undefined }
-
-const BYPASS: CacheOutcome = {
-  kind: 'forward',
-  reason: 'bypass',
-  isStored: false,
-  isCollapsed: false,
-}
 
 function no(error: unknown, { raw, exchange, options }: Visit): Reply {
   const refusal = refusalFrom(error)

@@ -8,6 +8,7 @@ import type { Reply } from '../exchange/reply.ts'
 import { planFor } from './plan.ts'
 import { receive } from './receive.ts'
 import type { RawRequest } from './receive.ts'
+import { routeFor } from './route.ts'
 import type { Snapshot } from './snapshot.ts'
 
 export interface Purging {
@@ -32,9 +33,7 @@ export async function answerPurge(
   // Its path means what the path of a GET means.
   const request = receive({ ...pick(raw), method: 'GET' }, snapshot.limits)
   exchange.note('receive', request)
-  const match = snapshot.routes.match(request.host, request.path)
-  if (match === undefined) throw new Refusal('no_route')
-  const { value: route, rest } = match
+  const { value: route, rest } = routeFor(snapshot, request)
   const { key } = planFor(route, rest, request)
   exchange.note('route', { bucket: route.bucket, key })
   if (key === '') throw new Refusal('not_found')

@@ -2,7 +2,7 @@
 // is a new snapshot.
 
 import type { CancelSignal } from '../primitives/cancel.ts'
-import type { ListAnswer, ListQuestion, Trail } from '../origin/origin.ts'
+import type { ListAnswer, ListQuestion, OriginForesight, Trail } from '../origin/origin.ts'
 import type { RouteTable } from '../routing/routing.ts'
 import type { CachedOrigin } from './cached-origin.ts'
 import type { Ask } from './obtain.ts'
@@ -27,6 +27,8 @@ export interface RouteRules {
 export interface Route extends RouteRules {
   /** Asks the bucket's origin, for as long as the signal is not cancelled. */
   readonly askFor: (signal: CancelSignal | undefined, trail: Trail) => Ask
+  /** What would become of a question to it now; asks nobody. */
+  readonly foreseeOrigin: () => OriginForesight
   /** One page of what the bucket holds. */
   readonly list: (
     question: ListQuestion,

@@ -123,3 +123,29 @@ test('any table answers as reading its routes one by one does', () => {
     { seed: 20_261_120, numRuns: 3000 },
   )
 })
+
+describe('what a request comes close to', () => {
+  const table = new RouteTable([
+    route('/products'),
+    route('/products/new'),
+    route('/products', 'cdn.test', '*.example.org'),
+    route('/other', 'cdn.test'),
+  ])
+  const near = (host: string | undefined, path: string): string[] =>
+    table.nearMisses(host, path).map(({ route: { value }, because }) => `${value} ${because}`)
+  const cases: readonly [host: string | undefined, path: string, misses: readonly string[]][] = [
+    [undefined, '/products/new/x', ['/products beaten', 'cdn.test,*.example.org/products host']],
+    [undefined, '/other/x', ['cdn.test/other host']],
+    ['x.test', '/other/x', ['cdn.test/other host']],
+    [undefined, '/Products/x', ['/products path']],
+    [undefined, '/productsx', ['/products path']],
+    [undefined, '/prodcuts/x', ['/products path']],
+    ['cdn.test', '/othr/x', ['cdn.test/other path']],
+    [undefined, '/another/x', []],
+  ]
+  for (const [host, path, misses] of cases) {
+    test(`${host ?? 'no host'} ${path}: ${misses.join(', ') || 'nothing'}`, () => {
+      assert.deepEqual(near(host, path), misses)
+    })
+  }
+})

@@ -1,6 +1,8 @@
 // Which route a request takes: the longest prefix that ends on a segment boundary, among those
 // whose hosts include the request's. What a route leads to is not this folder's business.
 
+import { editDistance } from '../config/suggest.ts'
+
 export interface Routable<T> {
   /** '/' or '/a/b': no trailing slash. */
   readonly prefix: string
@@ -21,13 +23,21 @@ interface PrefixTable<T> {
   readonly depth: number
 }
 
+/** A route that a request does not take, and what keeps it from it. */
+export interface NearMiss<T> {
+  readonly route: Routable<T>
+  readonly because: 'host' | 'path' | 'beaten'
+}
+
 export class RouteTable<T> {
+  readonly #routes: readonly Routable<T>[]
   readonly #exact = new Map<string, PrefixTable<T>>()
   /** By suffix, with its leading dot. */
   readonly #wildcard = new Map<string, PrefixTable<T>>()
   readonly #everywhere: PrefixTable<T>
 
   constructor(routes: readonly Routable<T>[]) {
+    this.#routes = routes
     this.#everywhere = prefixTable(routes.filter(({ hosts }) => hosts.length === 0))
     for (const host of new Set(routes.flatMap(({ hosts }) => hosts))) {
       const table = prefixTable(routes.filter((route) => serves(route, host)))
@@ -38,6 +48,26 @@ export class RouteTable<T> {
 
   match(host: string | undefined, path: string): Match<T> | undefined {
     return matchPrefix(this.#tableFor(host), path)
+  }
+
+  /** The route that leads to this. */
+  routeOf(value: T): Routable<T> | undefined {
+    return this.#routes.find((route) => route.value === value)
+  }
+
+  /**
+   * What else could have been meant: routes that lack the host alone, that lose to a longer prefix,
+   * or whose prefix is nearly that of the path.
+   */
+  nearMisses(host: string | undefined, path: string): readonly NearMiss<T>[] {
+    const taken = this.match(host, path)?.value
+    return this.#routes.flatMap((route): NearMiss<T>[] => {
+      if (route.value === taken) return []
+      const fitsHost = host === undefined ? route.hosts.length === 0 : serves(route, host)
+      const fitsPath = matchPrefix(prefixTable([route]), path) !== undefined
+      if (fitsPath) return [{ route, because: fitsHost ? 'beaten' : 'host' }]
+      return fitsHost && isNearly(route.prefix, path) ? [{ route, because: 'path' }] : []
+    })
   }
 
   #tableFor(host: string | undefined): PrefixTable<T> {
@@ -84,4 +114,14 @@ function boundary(path: string, depth: number): number {
     end = next
   }
   return end
+}
+
+/** As a slip of the hand would have it: another case, a missing slash, a letter or two. */
+function isNearly(prefix: string, path: string): boolean {
+  const own = prefix.toLowerCase()
+  const other = path.toLowerCase()
+  if (other.startsWith(own) || own.startsWith(other.replace(/\/$/, ''))) return true
+  const segments = own.split('/').length
+  const head = other.split('/', segments).join('/')
+  return Math.max(head.length, own.length) <= 60 && editDistance(head, own) <= 2
 }

@@ -64,6 +64,37 @@ test('sluice stats prints what the cache holds, in all or of one bucket', async 
   }
 })
 
+test('sluice explain tells people what a request would get, and why', async () => {
+  front.put('e x', 'body')
+  await front.look('e%20x')
+  const header = ['--header', 'Range: bytes=1-2', '--header', 'X-Other: ü+&']
+  const { code, stdout, stderr } = await run('explain', '/files/e%20x?token=a', ...header)
+  assert.deepEqual([code, stderr], [0, ''])
+  assert.match(stdout, /^served 206: The part that is asked for\.\n {2}files: e x\n/)
+  assert.match(
+    stdout,
+    /\n\ncache: serve\. It is kept, and fresh\.\n(?: {2}.*\n)* {2}tier: memory\n/,
+  )
+  assert.match(stdout, /\n {4}Content-Range: bytes 1-2\/4\n/)
+})
+
+test('sluice explain --json prints the answer as it is', async () => {
+  const host = ['--host', 'a.example', '--method', 'HEAD']
+  const { code, stdout } = await run('explain', '/files/never-asked', '--json', ...host)
+  assert.equal(code, 0, 'the origin decides, which is no refusal')
+  const { summary, steps } = JSON.parse(stdout)
+  assert.deepEqual([summary.served, summary.status], [null, null])
+  assert.deepEqual([steps[0].method, steps[0].host], ['HEAD', 'a.example'])
+})
+
+test('sluice explain ends with 1 where the request would be refused', async () => {
+  const { code, stdout } = await run('explain', '/flies/a')
+  assert.equal(code, 1)
+  assert.match(stdout, /^refused 404 no_route: No bucket has a prefix of this path/)
+  assert.match(stdout, /\n {2}near_misses:\n {4}bucket=files path_prefix=\/files /)
+  assert.equal((await run('explain', '/flies/a', '--json')).code, 1)
+})
+
 test('sluice prewarm begins a task and prints it', async () => {
   for (const key of ['w/1', 'w/2', 'w/d/3']) front.put(key, 'body')
   const { code, stdout, stderr } = await run('prewarm', '--bucket', 'files', '--key', 'w/1')
@@ -146,8 +177,11 @@ test('a Sluice that is not there is told', async () => {
 const MISTAKEN: readonly [args: readonly string[], words: string][] = [
   [['serve', '--key', 'a'], '--key belongs to the commands purge and prewarm'],
   [['stats', '--all'], '--all belongs to the command purge'],
-  [['check', '--token', 'a'], '--token belongs to the commands purge, prewarm and stats'],
+  [['check', '--token', 'a'], '--token belongs to the commands purge, prewarm, stats and explain'],
   [['stats', 'a', 'b'], 'unexpected argument: b'],
+  [['explain'], 'explain what? sluice explain /path/of/an/object'],
+  [['explain', '/a', '/b'], 'unexpected argument: /b'],
+  [['stats', '--header', 'A: b'], '--header belongs to the command explain'],
   [['purge', 'files'], 'unexpected argument: files'],
   [['purge', '--wait'], '--wait belongs to the command prewarm'],
   [['prewarm', '--soft'], '--soft belongs to the command purge'],

@@ -238,6 +238,18 @@ test('info of an object of which a part is kept counts that part', async () => {
   assert.ok(held.memory >= 1 && held.memory < 5, String(held.memory))
 })
 
+test('info is no use of what it tells of', async () => {
+  front.put('looked-at', 'body')
+  await front.look('looked-at')
+  const counts = async (): Promise<unknown> => {
+    const { hits, misses } = await statsOf('memory')
+    return { hits, misses, disk: (await statsOf('disk')).hits }
+  }
+  const before = await counts()
+  await infoOf('files', 'looked-at')
+  assert.deepEqual(await counts(), before)
+})
+
 test('info tells that an object is stale, and since when a purge made it so', async () => {
   front.put('soon', 'body')
   await request(`${front.url}/quick/soon`)

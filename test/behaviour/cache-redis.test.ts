@@ -117,6 +117,28 @@ test('a second node has what the first fetched, without the origin', { skip }, a
   assert.equal(asked(`shared${tries}`), 1)
 })
 
+test('info and explain count the slices in Redis, and count as no use', { skip }, async () => {
+  const held = await entriesInRedis()
+  const key = put('told')
+  await ask(0, key)
+  await until('head and slice in Redis', entriesInRedis, (now) => now >= held + 2)
+  const tell = (path: string): Promise<Called> => callAt(node(1).opsUrl, 'GET', path)
+  const counts = async (): Promise<unknown> => {
+    const { redis: ofRedis } = (await tell('/admin/cache/stats')).json
+    const { hits, misses, errors } = ofRedis as Readonly<Record<string, number>>
+    return { hits, misses, errors }
+  }
+  const before = await counts()
+  const { json } = await tell(`/admin/cache/info?bucket=b&key=${key}`)
+  const { held: slices } = json['slices'] as { held: object }
+  assert.deepEqual([slices, json['tiers']], [{ memory: 0, redis: 1 }, ['redis']])
+  const explained = (await tell(`/admin/explain?path=/b/${key}`)).json
+  const { status, cache_status: told } = explained['summary'] as Record<string, unknown>
+  assert.equal(status, 200)
+  assert.match(String(told), /^sluice; hit; ttl=\d+; detail=redis$/)
+  assert.deepEqual(await counts(), before)
+})
+
 test('a purge at one node is a purge at both, and both are counted', { skip }, async () => {
   const key = put('first')
   for (const index of [0, 1] as const) await ask(index, key)

@@ -1,0 +1,155 @@
+// Every decision a request would get, with its reason, without serving it: the steps of `handle` in
+// their order, taken by the same functions and each told of, up to the one that says no. A step that
+// `handle` gets, this gets too: one line here, one function that tells of it.
+
+import { Refusal } from '../exchange/refusal.ts'
+import { foldHeaders } from '../http/headers.ts'
+import { BYPASS, formatCacheStatus, xCache } from '../http/cache-status.ts'
+import { Account, tellReply } from './account.ts'
+import type { ExplainedStep } from './account.ts'
+import { tellAnswer } from './explain-answer.ts'
+import { tellCache } from './explain-cache.ts'
+import { tellOrigin } from './explain-origin.ts'
+import { tellNoRoute, tellPlan, tellRequest, tellRoute } from './explain-request.ts'
+import { isBareRoot, ownReply } from './handle.ts'
+import { planFor } from './plan.ts'
+import { receive } from './receive.ts'
+import type { RawRequest } from './receive.ts'
+import { refusalFrom } from './refuse.ts'
+import { rehearse } from './rehearse.ts'
+import type { Ending, Rehearsed } from './rehearse.ts'
+import { routeFor } from './route.ts'
+import type { Snapshot } from './snapshot.ts'
+import { redirectToSlash } from './stand-in.ts'
+import type { Status } from './status.ts'
+
+export interface ExplainQuestion {
+  readonly method: string
+  /** As it would stand in the request line: latin1, one character a byte. */
+  readonly target: string
+  /** Flat name, value…, the Host among them. */
+  readonly headers: readonly string[]
+}
+
+export interface Explanation {
+  readonly summary: Summary
+  /** In their order; the last one ends it. */
+  readonly steps: readonly ExplainedStep[]
+}
+
+export interface Summary {
+  /** False: it would be refused. Null: what the origin says decides. */
+  readonly served: boolean | null
+  /** Null with `served`. */
+  readonly status: number | null
+  readonly code?: string
+  readonly reason: string
+  readonly bucket?: string
+  readonly key?: string
+  /** What the cache would do. */
+  readonly verdict?: string
+  readonly asks_origin: boolean
+  /** Of a request that has to ask, what is known before the answer. */
+  readonly cache_status: string
+  readonly x_cache: string
+}
+
+interface Life {
+  readonly ending: Ending
+  readonly rehearsed?: Rehearsed
+  readonly bucket?: string
+  readonly key?: string
+}
+
+export async function explain(
+  question: ExplainQuestion,
+  snapshot: Snapshot,
+  status: Status,
+): Promise<Explanation> {
+  const account = new Account()
+  const life = await live(rawOf(question), { account, snapshot, status }).catch(endOf)
+  return { summary: summaryOf(life, account), steps: account.steps }
+}
+
+interface Place {
+  readonly account: Account
+  readonly snapshot: Snapshot
+  readonly status: Status
+}
+
+async function live(raw: RawRequest, { account, snapshot, status }: Place): Promise<Life> {
+  const request = account.take('receive', () => receive(raw, snapshot.limits), tellRequest)
+  const own = ownReply(request, status)
+  if (own !== undefined) {
+    account.tell(tellReply('own', own, 'Sluice answers this itself, whatever the buckets are.'))
+    return { ending: { kind: 'answered', reply: own } }
+  }
+  const { value: route, rest } = account.take(
+    'route',
+    () => routeFor(snapshot, request),
+    (match) => tellRoute(match, request, snapshot),
+    () => tellNoRoute(request, snapshot),
+  )
+  const { bucket } = route
+  if (isBareRoot(route, rest, request.path)) {
+    const reply = redirectToSlash(request, route)
+    const why = 'Relative links of the index document need the slash that the path lacks.'
+    account.tell(tellReply('redirect', reply, why))
+    return { ending: { kind: 'answered', reply }, bucket }
+  }
+  const plan = account.take(
+    'plan',
+    () => planFor(route, rest, request),
+    (planned) => tellPlan(planned, request),
+  )
+  const rehearsed = await rehearse({ route, request, plan })
+  const telling = { rehearsed, route, request, plan }
+  account.tell(tellCache(telling))
+  if (!account.isOver) account.tell(tellOrigin(telling))
+  if (!account.isOver) account.tell(tellAnswer(telling, snapshot))
+  return { ending: rehearsed.ending, rehearsed, bucket, key: plan.key }
+}
+
+/** A step said no. Anything else is a bug, and the caller's to hear of. */
+function endOf(error: unknown): Life {
+  if (!(error instanceof Refusal)) throw error
+  return { ending: { kind: 'refused', refusal: refusalFrom(error) } }
+}
+
+function rawOf({ method, target, headers }: ExplainQuestion): RawRequest {
+  return {
+    method,
+    url: target,
+    rawHeaders: headers,
+    headers: foldHeaders(headers),
+    httpVersionMajor: 1,
+    httpVersionMinor: 1,
+  }
+}
+
+function summaryOf({ ending, rehearsed, bucket, key }: Life, account: Account): Summary {
+  const outcome = rehearsed?.outcome ?? BYPASS
+  const course = rehearsed?.forecast.course?.kind
+  const refusal = ending.kind === 'asks' ? undefined : ending.refusal
+  return {
+    served: ending.kind === 'asks' ? null : refusal === undefined,
+    status: statusOf(ending),
+    ...(refusal === undefined ? {} : { code: refusal.code }),
+    reason: account.steps.at(-1)?.reason ?? '',
+    ...(bucket === undefined ? {} : { bucket }),
+    ...(key === undefined ? {} : { key }),
+    ...(course === undefined ? {} : { verdict: course }),
+    asks_origin: rehearsed !== undefined && asksOrigin(rehearsed),
+    cache_status: formatCacheStatus(outcome),
+    x_cache: xCache(outcome),
+  }
+}
+
+function asksOrigin({ ending, question, forecast }: Rehearsed): boolean {
+  return ending.kind === 'asks' || question !== undefined || forecast.lacksBytes === true
+}
+
+function statusOf(ending: Ending): number | null {
+  if (ending.kind === 'asks') return null
+  return ending.kind === 'refused' ? ending.refusal.status : ending.reply.status
+}
