@@ -1,16 +1,18 @@
 // Request ids: a caller's own when it is harmless to repeat, else 120 random bits, drawn anew for
-// every 64 ids, and which of the 64 it is.
+// every 4096 ids, and which of the 4096 it is.
 
 import { randomBytes } from 'node:crypto'
 
 const RANDOM_BYTES = 15
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
+const BITS = 6
+const IDS_PER_DRAW = 1 << (2 * BITS)
 const MAX_LENGTH = 128
 
 export class RequestIds {
   readonly #draw: (size: number) => Buffer
   #prefix = ''
-  #next = ALPHABET.length
+  #next = IDS_PER_DRAW
 
   constructor(draw: (size: number) => Buffer = randomBytes) {
     this.#draw = draw
@@ -18,11 +20,12 @@ export class RequestIds {
 
   /** To draw for each would cost more than all else that is done for a cache hit's header. */
   create(): string {
-    if (this.#next === ALPHABET.length) {
+    if (this.#next === IDS_PER_DRAW) {
       this.#prefix = this.#draw(RANDOM_BYTES).toString('base64url')
       this.#next = 0
     }
-    return this.#prefix + ALPHABET.charAt(this.#next++)
+    const which = this.#next++
+    return this.#prefix + ALPHABET.charAt(which >> BITS) + ALPHABET.charAt(which & (2 ** BITS - 1))
   }
 }
 

@@ -2,6 +2,7 @@
 // Nothing is believed that does not fit what was asked (a 206 for other bytes, a 200 that carries
 // a Content-Range), because a body spliced from wrong bytes is worse than none.
 
+import { isValidHeaderValue } from '../http/headers.ts'
 import type { ByteRange, RangeSpec } from '../http/range.ts'
 import { parseContentRange } from '../http/range.ts'
 import type { CachingFields, ObjectHead } from '../exchange/object-head.ts'
@@ -120,15 +121,19 @@ function amazonsOwn(headers: AnswerHeaders): Pick<ObjectHead, 'metadata' | 'chec
   const checksums: string[] = []
   for (const name in headers) {
     if (!name.startsWith('x-amz-')) continue
-    const value = single(headers[name]) ?? ''
+    const value = single(headers[name])
+    if (value === undefined) continue
     if (name.startsWith('x-amz-meta-')) metadata.push(name, value)
     else if (name.startsWith('x-amz-checksum-')) checksums.push(name, value)
   }
   return { metadata, checksums }
 }
 
+/** What could not be sent on was never said. */
 function single(value: string | string[] | undefined): string | undefined {
-  return Array.isArray(value) ? value.join(', ') : value
+  if (value === undefined) return undefined
+  const text = Array.isArray(value) ? value.join(', ') : value
+  return isValidHeaderValue(text) ? text : undefined
 }
 
 function wholeNumber(text: string | undefined): number | undefined {

@@ -19,6 +19,37 @@ export interface PeerTimeouts {
 }
 
 /**
+ * Has Node time the connections of HTTP/1 on which bytes wait for their client, and only those: a
+ * timer on every connection would be set anew for every read and write there is.
+ */
+export class StallWatch {
+  readonly #stallTimeoutMs: number
+  readonly #sockets = new Set<Socket>()
+  readonly #looks: NodeJS.Timeout
+
+  constructor({ stallTimeoutMs }: PeerTimeouts) {
+    this.#stallTimeoutMs = stallTimeoutMs
+    this.#looks = setInterval(() => this.#look(), stallTimeoutMs / LOOKS).unref()
+  }
+
+  watch(socket: Socket): void {
+    this.#sockets.add(socket)
+    socket.on('close', () => this.#sockets.delete(socket))
+  }
+
+  end(): void {
+    clearInterval(this.#looks)
+  }
+
+  #look(): void {
+    for (const socket of this.#sockets) {
+      const isWaiting = (runningAnswer(socket)?.writableLength ?? 0) > 0
+      if (isWaiting && (socket.timeout ?? 0) === 0) socket.setTimeout(this.#stallTimeoutMs)
+    }
+  }
+}
+
+/**
  * Called when nothing has moved on a connection: Node restarts a socket's timer whenever bytes move
  * either way and also while its write queue shrinks. Without bytes waiting it is the origin we wait
  * for, and not the peer; without an answer under way the connection is idle.

@@ -8,6 +8,7 @@ import { createServer as createHttpsServer } from 'node:https'
 import type { Server as HttpsServer } from 'node:https'
 
 import type { ServerConfig } from '../config/server.ts'
+import { HeadedResponse } from './response.ts'
 import { readCertificate } from './tls.ts'
 
 export type Listener = HttpServer | HttpsServer | Http2SecureServer
@@ -27,10 +28,11 @@ export function createListener({ limits, https, http2 }: ListenerConfig): Listen
     requestTimeout: limits.headerTimeoutMs,
     keepAliveTimeout: limits.keepAliveTimeoutMs,
     noDelay: true,
+    // A request without a body is no stream that has to be read to its end.
+    optimizeEmptyRequests: true,
+    ServerResponse: HeadedResponse,
   }
   const listener = createAny(http, { limits, https, http2 })
-  // HTTP/2 sessions get timers of their own. The field is missing from one of the types.
-  Object.assign(listener, { timeout: limits.stallTimeoutMs })
   // Bounded by their size; a bound by number would drop the rest in silence.
   Object.assign(listener, { maxHeadersCount: 0 })
   return listener

@@ -13,7 +13,13 @@ import type { Emit } from '../exchange/event.ts'
 import { Refusal } from '../exchange/refusal.ts'
 import type { RefusalCode } from '../exchange/refusal.ts'
 import type { Proxy, RawRequest, Response } from '../proxy/proxy.ts'
-import { cutIfStalled, endSession, lingerAtEnd, timeHttp2Session } from './connections.ts'
+import {
+  cutIfStalled,
+  endSession,
+  lingerAtEnd,
+  StallWatch,
+  timeHttp2Session,
+} from './connections.ts'
 import { createListener } from './listener.ts'
 import type { Listener } from './listener.ts'
 import { answerParserError, answerRefusal, writeRefusal } from './parser-refusal.ts'
@@ -44,6 +50,7 @@ export class Server {
   readonly #sockets = new Set<Socket>()
   /** Those that have not asked anything yet. */
   readonly #unasked = new Set<Duplex>()
+  readonly #stalls: StallWatch
   readonly #refusals = new Map<RefusalCode, number>()
   #running = 0
   #lastEnded: (() => void) | undefined
@@ -52,6 +59,7 @@ export class Server {
 
   constructor(options: ServerOptions) {
     this.#options = options
+    this.#stalls = new StallWatch(options.config.limits)
     this.#listener = createListener(options.config)
     this.#listenTo()
   }
@@ -95,6 +103,7 @@ export class Server {
     destroyAll(left)
     await closed
     await this.#exchangesEnded()
+    this.#stalls.end()
     return left.length
   }
 
@@ -127,8 +136,7 @@ export class Server {
     listener.on(asks, (socket: Socket) => {
       if ('alpnProtocol' in socket && socket.alpnProtocol === 'h2') return
       this.#unasked.add(socket)
-      // Its stalls are watched once it has asked; until then the header timeout is.
-      socket.setTimeout(0)
+      this.#stalls.watch(socket)
       socket.on('close', () => this.#unasked.delete(socket))
     })
     this.#listener.on('session', (session: Http2Session) => this.#welcome(session))
@@ -143,9 +151,7 @@ export class Server {
 
   readonly #answer = (request: IncomingMessage, response: ServerResponse): void => {
     const { socket } = request
-    if (this.#unasked.size > 0 && this.#unasked.delete(socket)) {
-      socket.setTimeout(this.#options.config.limits.stallTimeoutMs)
-    }
+    this.#unasked.delete(socket)
     if ('stream' in response) {
       // HTTP/2 reports a cancelled stream as an error of the request; its response closes too.
       request.on('error', ignore)

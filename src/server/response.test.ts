@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { createServer, ServerResponse } from 'node:http'
+import type { RequestListener } from 'node:http'
+import { connect } from 'node:net'
+import type { AddressInfo } from 'node:net'
+import { describe, test } from 'node:test'
+
+import { HeadedResponse } from './response.ts'
+
+interface Answer {
+  readonly status: number
+  readonly headers: string[]
+  readonly body?: string
+}
+
+/** All that is written for two requests in a row on one connection, without the instant. */
+async function written(
+  Response: typeof ServerResponse,
+  answer: Answer,
+  ask: string,
+): Promise<string> {
+  const options = { ServerResponse: Response, keepAliveTimeout: 65_000 }
+  const server = createServer(options)
+  const reply: RequestListener = (_request, response) => {
+    response.writeHead(answer.status, [...answer.headers])
+    response.end(answer.body)
+  }
+  server.on('request', reply).on('checkContinue', reply)
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  const socket = connect(port, '127.0.0.1')
+  let text = ''
+  socket.setEncoding('latin1').on('data', (more: string) => (text += more))
+  socket.write(ask + ask.replace('keep-alive', 'close'))
+  await once(socket, 'close')
+  server.close()
+  return text.replace(/Date: .*\r\n/g, 'Date: now\r\n')
+}
+
+const GET = 'GET / HTTP/1.1\r\nHost: h\r\nConnection: keep-alive\r\n\r\n'
+const WHOLE = ['ETag', '"a"', 'X-Name', 'caf\u00e9', 'Content-Length', '2']
+
+const ANSWERS: Readonly<Record<string, Answer>> = {
+  'a whole object': { status: 200, headers: WHOLE, body: 'ok' },
+  'a part': { status: 206, headers: ['Content-Range', 'bytes 0-1/9', ...WHOLE], body: 'ok' },
+  'a file name that is not ASCII': {
+    status: 200,
+    headers: ['Content-Disposition', 'inline; filename="\u00e9.txt"', 'Content-Length', '2'],
+    body: 'ok',
+  },
+  'a date of its own': { status: 200, headers: ['Date', 'then', ...WHOLE], body: 'ok' },
+  'a connection to be closed': {
+    status: 200,
+    headers: [...WHOLE, 'Connection', 'close'],
+    body: 'ok',
+  },
+  'an unknown length': { status: 200, headers: ['ETag', '"a"'], body: 'ok' },
+  'nothing new': { status: 304, headers: ['ETag', '"a"'] },
+  'a no': { status: 404, headers: ['Content-Length', '2'], body: 'no' },
+}
+
+describe('what is written is what Node itself would write', () => {
+  for (const [name, answer] of Object.entries(ANSWERS)) {
+    for (const [kind, ask] of Object.entries({
+      'a GET': GET,
+      'a HEAD': GET.replace('GET', 'HEAD'),
+      'an old GET': GET.replace('HTTP/1.1', 'HTTP/1.0'),
+      'a GET that asks leave': GET.replace('Host', 'Expect: 100-continue\r\nHost'),
+    })) {
+      test(`${name}, for ${kind}`, async () => {
+        const own = await written(HeadedResponse, answer, ask)
+        assert.equal(own, await written(ServerResponse, answer, ask))
+        assert.match(own, new RegExp(`^HTTP/1\\.1 ${answer.status} `, 'm'))
+      })
+    }
+  }
+})
