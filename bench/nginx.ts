@@ -98,7 +98,6 @@ http {
   error_log stderr crit;
   default_type application/octet-stream;
   sendfile on;
-  tcp_nopush on;
   ${NO_REQUEST_LIMIT}
 ${temporary}
   ${http}
