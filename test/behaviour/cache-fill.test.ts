@@ -48,7 +48,7 @@ function url(key: string): string {
 describe('a cold object that many ask for at once', () => {
   test('is fetched once, and everybody has it to the byte', { timeout: 240_000 }, async () => {
     const size = 64 * MIB
-    const clients = 300
+    const clients = 500
     cached.put('b', 'popular', { seed: 'popular', size })
     const expected = generateBytes('popular', 0, size)
     const agent = new http.Agent({ maxSockets: clients })
