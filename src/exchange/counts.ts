@@ -13,6 +13,12 @@ export interface Counts {
   readonly purges: ReadonlyMap<string, number>
 }
 
+/** Of the whole process: its main thread hands the work out. */
+export interface PrewarmCounts {
+  readonly objects: number
+  readonly bytes: number
+}
+
 export interface OriginCounts {
   readonly bucket: string
   readonly replicas: readonly ReplicaCounts[]

@@ -48,6 +48,8 @@ const TABLE = {
   sluice_cache_tier_entries: gauge('Heads and slices that a tier holds.', TIER, isSharedTier),
   sluice_cache_fill_bytes: gauge('What slices hold that are still arriving.'),
   sluice_cache_purges_total: counter('Purges ordered here, by the kind of their rule.', ['kind']),
+  sluice_prewarm_objects_total: counter('Objects that prewarming brought into the cache.'),
+  sluice_prewarm_bytes_total: counter('Bytes of the objects that prewarming brought in.'),
   sluice_origin_requests_total: counter('Requests to S3, by what came of them.', [
     ...REPLICA,
     'outcome',

@@ -1,6 +1,12 @@
 // What is counted away from any exchange, by the names it has in the metrics.
 
-import type { CacheCounts, Counts, OriginCounts, TierCount } from '../exchange/counts.ts'
+import type {
+  CacheCounts,
+  Counts,
+  OriginCounts,
+  PrewarmCounts,
+  TierCount,
+} from '../exchange/counts.ts'
 import { histogramSeries, one } from './exchange-tally.ts'
 import type { Reading, Series } from './reading.ts'
 
@@ -19,6 +25,13 @@ export function readCounts({ origins, cache, server, purges }: Counts): Reading 
 
 export function readPurges(purges: Counts['purges']): Reading {
   return { sluice_cache_purges_total: seriesOf([], purges) }
+}
+
+export function readPrewarming({ objects, bytes }: PrewarmCounts): Reading {
+  return {
+    sluice_prewarm_objects_total: [one([], objects)],
+    sluice_prewarm_bytes_total: [one([], bytes)],
+  }
 }
 
 function readOrigins(origins: readonly OriginCounts[]): Reading {

@@ -12,7 +12,7 @@ import type { Config } from '../config/config.ts'
 import type { Address } from '../config/server.ts'
 import { packConfig } from '../config/transfer.ts'
 import { RequestIds } from '../http/request-id.ts'
-import { openObserver, readPurges } from '../observe/observe.ts'
+import { openObserver, readPrewarming, readPurges } from '../observe/observe.ts'
 import type { Observer, Reading } from '../observe/observe.ts'
 import type { Status } from '../proxy/proxy.ts'
 import { Threads, usableCores } from '../server/server.ts'
@@ -161,11 +161,15 @@ async function openAdmin(
 ): Promise<OpenAdmin | undefined> {
   const { address, isDefaultAddress } = config.admin
   const { status, read } = serving
+  const readAll = async (): Promise<Reading[]> => [
+    ...(await read()),
+    readPrewarming(prewarm.totals),
+  ]
   const ids = new RequestIds()
   const admin = new Admin({
     address,
     status,
-    metrics: config.metrics.enabled ? openMetricsDesk(status, read) : undefined,
+    metrics: config.metrics.enabled ? openMetricsDesk(status, readAll) : undefined,
     createId: () => ids.create(),
     token: config.admin.token,
     desk: serving.desk,

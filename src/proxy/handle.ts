@@ -32,6 +32,7 @@ export function handle(
   if (own !== undefined) return own
 
   const { value: route, rest } = routeFor(snapshot, request)
+  exchange.note('route', { bucket: route.bucket, key: rest })
   if (isBareRoot(route, rest, request.path)) return redirectToSlash(request, route)
 
   const plan = planFor(route, rest, request)

@@ -25,6 +25,8 @@ const PROMISED = {
     'cache_tier_errors_total',
     'cache_collapsed_total',
     'cache_purges_total',
+    'prewarm_objects_total',
+    'prewarm_bytes_total',
     'origin_requests_total',
     'origin_response_bytes_total',
     'origin_failovers_total',

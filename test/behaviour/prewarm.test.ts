@@ -7,6 +7,7 @@ import { openCachedFront } from '../support/cached-front.ts'
 import type { CachedFront } from '../support/cached-front.ts'
 import { bucketAt } from '../support/front.ts'
 import { request } from '../support/http.ts'
+import { assertMoves } from '../support/metrics.ts'
 import { begin, listings, objectsAsked, prewarm, taskOf } from '../support/prewarm.ts'
 import { until } from '../support/until.ts'
 
@@ -86,6 +87,19 @@ test('every byte of an object of many slices is kept', async () => {
   const answer = await request(`${front.url}/files/large`)
   assert.deepEqual([answer.headers['x-cache'], answer.body.length], ['HIT', size])
   assert.deepEqual(objectsAsked(front), [])
+})
+
+test('what it brings in is counted, and what was there already is not', async () => {
+  front.put('counted', 'eight by')
+  const order = { bucket: 'files', keys: ['counted'] }
+  await assertMoves(front.opsUrl, () => prewarm(front, order), [
+    ['sluice_prewarm_objects_total', {}, 1],
+    ['sluice_prewarm_bytes_total', {}, 8],
+  ])
+  await assertMoves(front.opsUrl, () => prewarm(front, order), [
+    ['sluice_prewarm_objects_total', {}, 0],
+    ['sluice_prewarm_bytes_total', {}, 0],
+  ])
 })
 
 test('keys are taken as they are, and each once', async () => {
