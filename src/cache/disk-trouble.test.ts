@@ -30,6 +30,8 @@ describe('what is damaged on disk', () => {
     for (const at of [0, 5, 9, 30, 100, length - 1, Math.floor(length / 2)]) {
       const errors = tier.stats().errors
       await tier.put('key', slice(1))
+      // The file that it replaces is removed behind it.
+      await until(() => filesIn(folder).length === 1, 'one file')
       flipByte(onlyFileIn(folder), at)
       assert.equal(await tier.get('key'), undefined, `byte ${at}`)
       assert.equal(tier.stats().errors, errors + 1)
