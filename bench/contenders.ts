@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 import type { Child } from '../test/support/children.ts'
+import { RUNTIME_FLAGS } from '../test/support/sluice.ts'
 import { openNginxCache, openNginxProxy, openOrigin } from './nginx.ts'
 import type { Road, Size } from './options.ts'
 import { freePort, listening, run } from './place.ts'
@@ -107,7 +108,15 @@ async function openSluice(stage: Stage, name: string, accessLog: boolean): Promi
   const program = fileURLToPath(new URL('../src/main.ts', import.meta.url))
   const profiling =
     profileFolder === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileFolder}`]
-  const command = [process.execPath, ...profiling, program, 'serve', '--config', file]
+  const command = [
+    process.execPath,
+    ...RUNTIME_FLAGS,
+    ...profiling,
+    program,
+    'serve',
+    '--config',
+    file,
+  ]
   // The lines are written and not read: reading them would be work for the load's core.
   const child = run('server', ['/bin/sh', '-c', 'exec "$0" "$@" > /dev/null', ...command])
   await listening(child, port)

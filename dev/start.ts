@@ -30,7 +30,9 @@ async function start(): Promise<number> {
 
 /** Resolves to its exit code. */
 async function runSluice(endpoint: string): Promise<number> {
-  const child = spawn(process.execPath, ['src/main.ts', 'serve', '--config', 'config.yaml'], {
+  // As the first line of the program has it.
+  const program = ['--max-semi-space-size=4', 'src/main.ts']
+  const child = spawn(process.execPath, [...program, 'serve', '--config', 'config.yaml'], {
     cwd: join(import.meta.dirname, '..'),
     // A group of its own, so that Ctrl-C in a terminal reaches it once: by us.
     detached: true,

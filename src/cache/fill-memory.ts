@@ -1,6 +1,9 @@
 // The cap on what all fills hold together. A fill that gets no room is not begun: its request
 // streams through instead, and nothing waits.
 
+/** The one that is arriving, the one before it, and what clients or the collector still have. */
+export const SLICES_OF_A_FILL = 3
+
 export class FillMemory {
   readonly #maxBytes: number
   #heldBytes = 0
@@ -13,13 +16,20 @@ export class FillMemory {
     return this.#heldBytes
   }
 
+  /** For a fill that is alone two of its three slices are enough. */
+  hasRoomFor(bytes: number): boolean {
+    if (this.#heldBytes === 0) return bytes * 2 <= this.#maxBytes * 3
+    return this.#heldBytes + bytes <= this.#maxBytes
+  }
+
   /** A release to be called once, or undefined when there is no room. */
   reserve(bytes: number): (() => void) | undefined {
-    if (this.#heldBytes + bytes > this.#maxBytes) return undefined
-    this.#heldBytes += bytes
+    if (!this.hasRoomFor(bytes)) return undefined
+    const taken = Math.min(bytes, this.#maxBytes)
+    this.#heldBytes += taken
     let isHeld = true
     return () => {
-      if (isHeld) this.#heldBytes -= bytes
+      if (isHeld) this.#heldBytes -= taken
       isHeld = false
     }
   }

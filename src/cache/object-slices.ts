@@ -5,6 +5,7 @@ import { Cancellation } from '../primitives/cancel.ts'
 import type { CancelSignal } from '../primitives/cancel.ts'
 import type { StreamBody } from '../exchange/body.ts'
 import { Fill } from './fill.ts'
+import { SLICES_OF_A_FILL } from './fill-memory.ts'
 import type { FillMemory } from './fill-memory.ts'
 import { sliceKey } from './key.ts'
 import type { SliceKeys } from './key.ts'
@@ -117,7 +118,8 @@ export class ObjectSlices {
   }
 
   #begin(firstIndex: number, lastIndex: number, leaving?: Cancellation): Fill | undefined {
-    const bytes = Math.min(2, lastIndex - firstIndex + 1) * Math.min(this.sliceBytes, this.size)
+    const slices = Math.min(SLICES_OF_A_FILL, lastIndex - firstIndex + 1)
+    const bytes = slices * Math.min(this.sliceBytes, this.size)
     const release = this.#world.memory.reserve(bytes)
     if (release === undefined) return undefined
     const fill = new Fill({

@@ -3,7 +3,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 
 import { selectingValues, selects } from '../http/vary.ts'
-import { FillMemory } from './fill-memory.ts'
+import { FillMemory, SLICES_OF_A_FILL } from './fill-memory.ts'
 import { inspect } from './inspect.ts'
 import type { Inspected } from './inspect.ts'
 import { digest, headKey, validatorOf, variantKey } from './key.ts'
@@ -84,6 +84,13 @@ export class RouteCache {
       tally: new LookupTally([]),
       settings,
     })
+  }
+
+  /** As much as one request may ask for: all that it wants, where there is no room to keep it. */
+  get grid(): SliceSettings {
+    const { settings, memory } = this.#world
+    const hasRoom = memory.hasRoomFor(SLICES_OF_A_FILL * settings.sliceBytes)
+    return hasRoom ? settings : { ...settings, spanSlices: Infinity }
   }
 
   /** One name for all requests for one object: what coalescing goes by. */

@@ -15,6 +15,12 @@ export interface SliceRange {
   readonly last: number
 }
 
+/**
+ * What is written of an arriving slice at once: a client that is full keeps what it was given last,
+ * and shall not keep a slice beyond the two that its fill has room for.
+ */
+const PIECE_BYTES = 64 * 1024
+
 export class SliceBody implements StreamBody, Flow, FillReader {
   readonly kind = 'stream'
   readonly length: number
@@ -158,7 +164,7 @@ export class SliceBody implements StreamBody, Flow, FillReader {
     const fill = this.#fill
     if (fill === undefined) return undefined
     const view = fill.view(this.position)
-    if (view !== undefined && view.byteLength > 0) return view
+    if (view !== undefined && view.byteLength > 0) return view.subarray(0, PIECE_BYTES)
     if (view !== undefined && !fill.isEnded) return undefined
     // It has moved on without us, or ended: what it leaves undone is another's to fetch.
     this.#leaveFill()

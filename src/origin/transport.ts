@@ -44,7 +44,7 @@ export class Transport {
 
   constructor(origin: string, options: TransportOptions) {
     const shared = {
-      connectTimeout: options.connectTimeoutMs,
+      connect: { timeout: options.connectTimeoutMs, highWaterMark: 0 },
       // Attempts time themselves: the client's timer would not count the wait for a connection.
       headersTimeout: 0,
       bodyTimeout: options.stallTimeoutMs,
@@ -117,10 +117,12 @@ class Attempt implements Dispatcher.DispatchHandler, StreamBody, Flow {
   }
 
   onResponseStart(
-    _controller: Dispatcher.DispatchController,
+    controller: Dispatcher.DispatchController,
     status: number,
     headers: AnswerHeaders,
   ): void {
+    // Views of the first 64 KiB that came, which would be kept for as long as the answer lasts.
+    controller.rawHeaders = null
     if (status < 200 || this.#isAnswered || this.#failure !== undefined) return
     this.#isAnswered = true
     this.#disarm()

@@ -108,7 +108,7 @@ export class Prewarming implements PrewarmDesk {
   }
 }
 
-/** More at once would push one another past the cache: each holds two slices on their way into it. */
+/** More at once would push one another past the cache: each takes up to three slices on their way into it. */
 function roomFor({ fillMemoryBytes, sliceBytes }: CacheConfig): number {
-  return Math.max(1, Math.floor(fillMemoryBytes / (2 * sliceBytes)))
+  return Math.max(1, Math.floor(fillMemoryBytes / (3 * sliceBytes)))
 }

@@ -214,7 +214,7 @@ export class CachedOrigin {
   #startOpening(plan: Plan, { headers, trail }: CachedContext): Opening<Taken> {
     const { intake, cache, askFor } = this.#options
     const name = cache.nameOf(plan)
-    const question = firstQuestion(plan, cache.settings)
+    const question = firstQuestion(plan, cache.grid)
     const opening = new Opening((signal) =>
       intake.take({ question, plan, headers }, askFor(signal, trail)),
     )

@@ -8,6 +8,7 @@ import type { Plan } from './plan.ts'
 
 export interface SliceGrid {
   readonly sliceBytes: number
+  /** The most to ask for; Infinity where it is to pass by, not to be kept. */
   readonly spanSlices: number
 }
 
@@ -44,5 +45,6 @@ function alignedRange(
     spec?.kind === 'bounded' ? Math.floor(spec.last / sliceBytes) - firstSlice + 1 : spanSlices
   const slices = Math.min(wantedSlices, spanSlices)
   const first = firstSlice * sliceBytes
+  if (slices === Infinity) return { kind: 'open', first }
   return { kind: 'bounded', first, last: first + slices * sliceBytes - 1 }
 }

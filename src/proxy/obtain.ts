@@ -110,9 +110,9 @@ function isHeadEnough({ method, isRevalidation, ranges }: Plan): boolean {
 }
 
 function headOnly(answer: OriginAnswer): Found {
-  const found = requireObject(answer)
-  found.discard()
-  const { head, first, last } = found
+  const delivered = requireObject(answer)
+  const { head, first, last } = delivered
+  delivered.discard()
   return { head, first, last, delivered: undefined }
 }
 

@@ -31,6 +31,8 @@ export function createListener({ limits, https, http2 }: ListenerConfig): Listen
     // A request without a body is no stream that has to be read to its end.
     optimizeEmptyRequests: true,
     ServerResponse: HeadedResponse,
+    // What waits for a slow client is held by the source, and not by thousands of sockets.
+    highWaterMark: 16 * 1024,
   }
   const listener = createAny(http, { limits, https, http2 })
   // Bounded by their size; a bound by number would drop the rest in silence.

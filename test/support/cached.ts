@@ -17,6 +17,8 @@ export interface CachedOptions {
   readonly cache?: ConfigObject
   /** Of each bucket its own `cache` section, and what else it is given. */
   readonly buckets?: Readonly<Record<string, CachedBucket>>
+  /** Its folders are buckets, for objects that are files. */
+  readonly root?: string
 }
 
 export interface CachedBucket {
@@ -41,7 +43,8 @@ const KEYS = { accessKeyId: 'AKIDCACHED', secretAccessKey: 'a secret of the test
 
 export async function openCached(options: CachedOptions = {}): Promise<Cached> {
   const { cache = {}, buckets = { b: {} } } = options
-  const s3 = await openS3Server({ credentials: [KEYS] })
+  const { root } = options
+  const s3 = await openS3Server({ credentials: [KEYS], ...(root === undefined ? {} : { root }) })
   const folder = mkdtempSync(join(tmpdir(), 'sluice-cache-'))
   for (const name of Object.keys(buckets)) s3.createBucket(name)
   const config = {

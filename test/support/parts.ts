@@ -60,6 +60,7 @@ export const partsOfTheTests: readonly PartName[] = [
   'wget',
   'redis-server',
   'promtool',
+  'chromium',
 ]
 
 const found = new Map<PartName, string>()

@@ -1,7 +1,7 @@
 // Starts Sluice as a user does: a configuration file, a command, a line that says it is ready.
 // A test meets it only through its ports, its output and signals.
 
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -37,6 +37,8 @@ export interface Sluice extends AsyncDisposable {
 }
 
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
+/** Of the runtime, as the first line of the program asks for them. */
+export const RUNTIME_FLAGS: readonly string[] = flagsOfFirstLine(readFileSync(MAIN, 'utf8'))
 const PATIENCE_MS = 20_000
 const READY = /^sluice ready.*$/m
 const ADDRESS = /https?:\/\/[^\s,]+/
@@ -52,7 +54,7 @@ export async function openSluice(
 
   const output = createOutput()
   const args = ['serve', '--config', configFile, ...(options.args ?? [])]
-  const child = startChild(process.execPath, [options.program ?? MAIN, ...args], {
+  const child = startChild(process.execPath, [...RUNTIME_FLAGS, options.program ?? MAIN, ...args], {
     cwd: folder,
     env: environment(options.env),
     onStdout: output.write,
@@ -77,11 +79,16 @@ export async function runSluice(
   options: Pick<SluiceOptions, 'env' | 'program'> = {},
 ): Promise<Exit & { stdout: string; stderr: string }> {
   const output = createOutput()
-  const child = startChild(process.execPath, [options.program ?? MAIN, ...args], {
+  const child = startChild(process.execPath, [...RUNTIME_FLAGS, options.program ?? MAIN, ...args], {
     env: environment(options.env),
     onStdout: output.write,
   })
   return { ...(await child.exited), stdout: output.text(), stderr: child.stderr() }
+}
+
+function flagsOfFirstLine(program: string): string[] {
+  const line = program.slice(0, program.indexOf('\n'))
+  return line.split(' ').filter((word) => word.startsWith('--'))
 }
 
 function forTest(config: ConfigObject): ConfigObject {

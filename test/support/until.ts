@@ -10,13 +10,14 @@ export async function until<Value>(
   what: string,
   ask: () => Promise<Value>,
   isIt: (value: Value) => boolean,
+  patienceMs: number = PATIENCE_MS,
 ): Promise<Value> {
-  const deadline = performance.now() + PATIENCE_MS
+  const deadline = performance.now() + patienceMs
   for (;;) {
     const value = await ask()
     if (isIt(value)) return value
     if (performance.now() > deadline) {
-      throw new Error(`${what}: not in ${PATIENCE_MS} ms, but ${JSON.stringify(value)}`)
+      throw new Error(`${what}: not in ${patienceMs} ms, but ${JSON.stringify(value)}`)
     }
     await after(LOOK_MS)
   }
