@@ -24,16 +24,23 @@ import type { Tiers } from './tiers.ts'
 export interface CacheUse {
   /** How long what a soft purge covered may be of use to anyone. */
   readonly softMs: number
+  /** The most that one bucket may take of memory, and of the disk; undefined for as much as there is. */
+  readonly maxBytesOf: (bucket: string) => number | undefined
 }
 
-export function openCache(config: CacheConfig, { softMs }: CacheUse, emit: Emit): Cache {
+export function openCache(config: CacheConfig, use: CacheUse, emit: Emit): Cache {
+  const { softMs, maxBytesOf } = use
   const { sliceBytes, fetchSpanBytes, fillMemoryBytes } = config
   const spanSlices = Math.max(1, Math.floor(fetchSpanBytes / sliceBytes))
   const { redis } = config
   // While Redis is away nobody can purge through it either: what is held is served meanwhile.
   const isInDoubt = (): boolean => fleet !== undefined && !fleet.isCurrent() && !fleet.isCutOff()
   // A folder that was away may come back with bans of others.
-  const tiers = openTiers(config, emit, { onBack: () => cache.purges.restore(), isInDoubt })
+  const tiers = openTiers(config, emit, {
+    onBack: () => cache.purges.restore(),
+    isInDoubt,
+    maxBytesOf,
+  })
   const keepMs = redis?.ttlMs ?? 0
   const cache = new Cache(tiers, { sliceBytes, spanSlices, fillMemoryBytes, softMs, keepMs })
   const fleet = redis && joinFleet(redis, cache.purges, emit)
@@ -56,7 +63,7 @@ function joinFleet(config: RedisConfig, purges: Purges, emit: Emit): BanStream {
   })
 }
 
-export interface CacheSettings extends SliceSettings, CacheUse {
+export interface CacheSettings extends SliceSettings, Pick<CacheUse, 'softMs'> {
   readonly fillMemoryBytes: number
   /** How long at least a ban is kept: what is shared may be swept late. */
   readonly keepMs: number

@@ -23,6 +23,7 @@ import type { Entry } from './tier.ts'
 export interface FolderTerms {
   readonly folder: string
   readonly maxBytes: number
+  readonly maxBytesOf: (bucket: string) => number | undefined
   readonly maxPendingBytes: number
   readonly now: () => number
   readonly counts: FolderCounts
@@ -92,6 +93,7 @@ export class DiskFolder implements Place {
   async tend(): Promise<void> {
     await this.#assertInPlace()
     await this.#writer.flush()
+    await this.#writer.trim()
     const now = this.#terms.now()
     if (await patiently(() => this.index.claimRound('tidy', now, TIDY_EVERY_MS))) await this.tidy()
   }

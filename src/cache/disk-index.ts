@@ -94,13 +94,10 @@ export class DiskIndex {
     })
   }
 
-  /** So many bytes of what was used longest ago, or a first part of them. */
-  evict(bytes: number): Removed {
+  /** So many bytes of what was used longest ago, of one bucket or of all, or a first part of them. */
+  evict(bytes: number, bucket?: string): Removed {
     return transact(this.database, () => {
-      const oldest = this.#all<{ id: number; size: number }>(
-        'SELECT id, size FROM entries ORDER BY used_at, id LIMIT ?',
-        EVICTED_AT_ONCE,
-      )
+      const oldest = this.#oldest(bucket)
       const ids: number[] = []
       let freed = 0
       for (const { id, size } of oldest) {
@@ -153,6 +150,11 @@ export class DiskIndex {
     return this.#total('SELECT entries, bytes FROM totals WHERE bucket = ?', bucket)
   }
 
+  /** Those that there ever was something of. */
+  buckets(): string[] {
+    return this.#all<{ bucket: string }>('SELECT bucket FROM totals').map(({ bucket }) => bucket)
+  }
+
   /** True for the one, of all who share the folder, whose turn a round is. */
   claimRound(name: string, now: number, everyMs: number): boolean {
     const [last] = this.#all<{ at: number }>('SELECT at FROM rounds WHERE name = ?', name)
@@ -175,6 +177,16 @@ export class DiskIndex {
 
   close(): void {
     this.database.close()
+  }
+
+  #oldest(bucket: string | undefined): { id: number; size: number }[] {
+    return bucket === undefined
+      ? this.#all('SELECT id, size FROM entries ORDER BY used_at, id LIMIT ?', EVICTED_AT_ONCE)
+      : this.#all(
+          'SELECT id, size FROM entries WHERE bucket = ? ORDER BY used_at, id LIMIT ?',
+          bucket,
+          EVICTED_AT_ONCE,
+        )
   }
 
   #total(sql: string, ...values: SQLInputValue[]): Swept {

@@ -7,7 +7,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { sqliteTrouble } from './disk-trouble.ts'
 
 /** Another version's entries are dropped; its bans are kept. */
-const SCHEMA_VERSION = 1
+const SCHEMA_VERSION = 2
 
 /** How long the thread may stand still because another process holds the lock. */
 const BUSY_MS = 20
@@ -30,6 +30,7 @@ const SCHEMA = `
     tags TEXT NOT NULL
   );
   CREATE INDEX entries_by_use ON entries (used_at);
+  CREATE INDEX entries_of_bucket_by_use ON entries (bucket, used_at);
   CREATE INDEX entries_by_object ON entries (bucket, object_key);
   CREATE INDEX entries_by_file ON entries (file) WHERE file IS NOT NULL;
   CREATE TABLE contents (id INTEGER PRIMARY KEY, bytes BLOB NOT NULL);

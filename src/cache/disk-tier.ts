@@ -17,6 +17,8 @@ export type { SavedBan } from './disk-bans.ts'
 export interface DiskTierOptions {
   readonly folder: string
   readonly maxBytes: number
+  /** What the entries of one bucket may take; undefined for as much as there is. */
+  readonly maxBytesOf?: (bucket: string) => number | undefined
   readonly now: () => number
   readonly emit: Emit
   /** Called when a lost folder is there again, before anything in it is served: its bans may be news. */
@@ -165,8 +167,10 @@ export class DiskTier implements Tier {
   }
 
   #open(): DiskFolder {
-    const { folder, maxBytes, now, maxPendingBytes = MAX_PENDING_BYTES } = this.#options
-    return new DiskFolder({ folder, maxBytes, now, maxPendingBytes, counts: this.#counts })
+    const { folder, maxBytes, maxBytesOf = () => undefined, now } = this.#options
+    const { maxPendingBytes = MAX_PENDING_BYTES } = this.#options
+    const room = { maxBytes, maxBytesOf, maxPendingBytes }
+    return new DiskFolder({ folder, ...room, now, counts: this.#counts })
   }
 
   #tend(): void {

@@ -9,12 +9,12 @@ import type { Checkpointer } from './disk-checkpoint.ts'
 import { fileNameFor, removeFiles, writeFileWhole } from './disk-files.ts'
 import type { Change, DiskIndex, NewRow } from './disk-index.ts'
 import { patiently } from './disk-patience.ts'
+import { DiskRoom } from './disk-room.ts'
+import type { RoomCounts, RoomTerms } from './disk-room.ts'
 import { KeyTurns } from './disk-turns.ts'
 import type { Entry } from './tier.ts'
 
-export interface WriterTerms {
-  readonly folder: string
-  readonly maxBytes: number
+export interface WriterTerms extends RoomTerms {
   /** How much may wait to be written before puts are let go. */
   readonly maxPendingBytes: number
   readonly now: () => number
@@ -23,10 +23,7 @@ export interface WriterTerms {
   readonly counts: WriterCounts
 }
 
-export interface WriterCounts {
-  evictions: number
-  /** Of them, by bucket. */
-  readonly evictionsOf: Map<string, number>
+export interface WriterCounts extends RoomCounts {
   /** Puts that came faster than the disk. */
   dropped: number
 }
@@ -40,9 +37,6 @@ const BLOCK_BYTES = 4096
 /** Fewer than libuv has threads: a slow disk must not hold up every other use of them. */
 const FILES_AT_ONCE = 2
 const ROWS_AT_ONCE = 64
-const ROW_BYTES_AT_ONCE = 16 * 1024 * 1024
-/** Evicted beyond need, so that not every put has to evict. */
-const MAX_SLACK_BYTES = 8 * 1024 * 1024
 const USES_AT_ONCE = 256
 /** How much may be written ahead before a checkpoint; a row touches about so many bytes of pages. */
 const CHECKPOINT_BYTES = 8 * 1024 * 1024
@@ -58,6 +52,7 @@ export class DiskWriter {
   readonly #terms: WriterTerms
   readonly #index: DiskIndex
   readonly #checkpointer: Checkpointer
+  readonly #room: DiskRoom
   readonly #turns = new KeyTurns()
   readonly #underWay = new Set<Promise<void>>()
   readonly #fileQueue: (() => void)[] = []
@@ -72,6 +67,12 @@ export class DiskWriter {
     this.#terms = terms
     this.#index = index
     this.#checkpointer = checkpointer
+    // Whom to evict is told by the uses that are not written yet, too.
+    this.#room = new DiskRoom(
+      terms,
+      index,
+      async () => void (await patiently(() => this.#writeRows([]))),
+    )
   }
 
   /** What is not kept takes with it what it would have replaced. Rejects on trouble below. */
@@ -97,15 +98,20 @@ export class DiskWriter {
     await patiently(() => this.#writeRows([]))
   }
 
+  /** What is there may be more than there may be now: it is from before, or of others. */
+  trim(): Promise<void> {
+    return this.#room.trim()
+  }
+
   async #put(key: string, entry: Entry): Promise<void> {
-    const { maxBytes, now } = this.#terms
     const parts = encodeEntry(entry)
     const length = sum(parts.map((part) => part.length))
     const size = sizeOf(key, entry, length)
-    if (size > maxBytes || entry.keepUntil < now()) return this.remove(key)
+    const now = this.#terms.now()
+    if (!this.#room.couldHold(entry.bucket, size) || entry.keepUntil < now) return this.remove(key)
 
     const { kind: _, ...facts } = entry
-    const row = { facts, size, length, file: undefined, bytes: undefined, usedAt: now() }
+    const row = { facts, size, length, file: undefined, bytes: undefined, usedAt: now }
     this.#pendingBytes += size
     try {
       await this.#change(key, (turn) => {
@@ -180,22 +186,14 @@ export class DiskWriter {
   }
 
   #takeBatch(): Waiting[] {
-    const most = Math.min(ROW_BYTES_AT_ONCE, this.#terms.maxBytes / 8)
-    let bytes = 0
-    let count = 0
-    for (const { row } of this.#queue.slice(0, ROWS_AT_ONCE)) {
-      bytes += row?.size ?? 0
-      if (count > 0 && bytes > most) break
-      count += 1
-    }
-    return this.#queue.splice(0, count)
+    return this.#queue.splice(0, this.#room.partOf(this.#queue.slice(0, ROWS_AT_ONCE)))
   }
 
   async #commit(batch: readonly Waiting[]): Promise<void> {
     const changes = batch.filter(({ key, turn }) => this.#turns.isNewest(key, turn))
     const overtaken = batch.filter((waiting) => !changes.includes(waiting))
     try {
-      await this.#makeRoom(sum(changes.map(({ row }) => row?.size ?? 0)))
+      await this.#room.makeFor(changes)
       const replaced = await patiently(() => this.#writeRows(changes))
       for (const { resolve } of batch) resolve()
       await this.#removeFiles([...filesOf(overtaken), ...replaced])
@@ -203,25 +201,6 @@ export class DiskWriter {
       // Files that got no row are swept if they cannot be removed now, and the trouble is told once.
       await this.#removeFiles(filesOf(batch)).catch(() => undefined)
       throw error
-    }
-  }
-
-  /** Before the rows come, so that there is never more than there may be. */
-  async #makeRoom(incoming: number): Promise<void> {
-    const { maxBytes, counts } = this.#terms
-    if (this.#index.total().bytes + incoming <= maxBytes) return
-    const slack = Math.min(MAX_SLACK_BYTES, maxBytes / 32)
-    const target = Math.max(0, maxBytes - incoming - slack)
-    await patiently(() => this.#writeRows([]))
-    for (;;) {
-      const excess = this.#index.total().bytes - target
-      if (excess <= 0) return
-      const gone = await patiently(() => this.#index.evict(excess))
-      if (gone.entries === 0) return
-      counts.evictions += gone.entries
-      countEach(gone.buckets, counts.evictionsOf)
-      await this.#removeFiles(gone.files)
-      await nextTurn()
     }
   }
 
@@ -259,8 +238,4 @@ function filesOf(changes: readonly Change[]): string[] {
 
 function sum(numbers: readonly number[]): number {
   return numbers.reduce((total, number) => total + number, 0)
-}
-
-function countEach(names: readonly string[], counts: Map<string, number>): void {
-  for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1)
 }

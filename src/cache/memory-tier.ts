@@ -11,12 +11,14 @@ import { setImmediate } from 'node:timers/promises'
 import { hashText } from '../primitives/hash-text.ts'
 import { memoryBytesOf } from './memory-bytes.ts'
 import { Residency } from './residency.ts'
-import { Resident } from './resident.ts'
+import { Queue, Resident } from './resident.ts'
 import type { Entry, EntryFacts, SliceEntry, Swept, Tier, TierStats } from './tier.ts'
 
 export interface MemoryTierOptions {
   readonly maxBytes: number
   readonly now: () => number
+  /** What the entries of one bucket may take; undefined for as much as there is. */
+  readonly maxBytesOf?: (bucket: string) => number | undefined
 }
 
 /** Misses belong to no bucket: nothing is known of what is not there. */
@@ -27,17 +29,22 @@ interface Tally {
   bytes: number
   hits: number
   evictions: number
+  /** Of a bucket that is bounded, in the order of their coming; a second chance puts one last. */
+  readonly share: Queue<Resident<Kept>>
 }
 
 interface Kept {
   entry: Entry
   readonly tally: Tally
+  /** Its place in the share of its bucket. */
+  place: Resident<Resident<Kept>> | undefined
   /** Somebody may be holding its bytes. */
   isGiven: boolean
 }
 
 /** The record of an entry, its slot in the map, and the bookkeeping around them. */
 const RECORD_BYTES = 320
+const PLACE_BYTES = 96
 const WALKED_AT_ONCE = 1000
 const FREE_BYTES = new ArrayBuffer(0)
 const NO_BYTES = new Uint8Array(0)
@@ -45,6 +52,7 @@ const NO_BYTES = new Uint8Array(0)
 export class MemoryTier implements Tier {
   readonly name = 'memory'
   readonly #now: () => number
+  readonly #maxBytesOf: (bucket: string) => number | undefined
   readonly #residency: Residency<Kept>
   readonly #residents = new Map<string, Resident<Kept>>()
   readonly #tallies = new Map<string, Tally>()
@@ -55,8 +63,9 @@ export class MemoryTier implements Tier {
   #evictions = 0
   #isClosed = false
 
-  constructor({ maxBytes, now }: MemoryTierOptions) {
+  constructor({ maxBytes, now, maxBytesOf = () => undefined }: MemoryTierOptions) {
     this.#now = now
+    this.#maxBytesOf = maxBytesOf
     this.#residency = new Residency(maxBytes, (resident) => this.#evict(resident))
   }
 
@@ -90,11 +99,15 @@ export class MemoryTier implements Tier {
   put(key: string, entry: Entry): void {
     this.remove(key)
     if (this.#isClosed || entry.keepUntil < this.#now()) return
-    const bytes = RECORD_BYTES + memoryBytesOf(key) + memoryBytesOf(entry)
+    const max = this.#maxBytesOf(entry.bucket)
+    const own = RECORD_BYTES + (max === undefined ? 0 : PLACE_BYTES)
+    const bytes = own + memoryBytesOf(key) + memoryBytesOf(entry)
     const tally = this.#tallyOf(entry.bucket)
-    const kept = { entry, tally, isGiven: false }
-    const resident = new Resident<Kept>(key, hashText(key), bytes, kept)
+    if (max !== undefined && !this.#makeRoomIn(tally, bytes, max)) return
+    const kept: Kept = { entry, tally, place: undefined, isGiven: false }
+    const resident = new Resident(key, hashText(key), bytes, kept)
     if (!this.#residency.admit(resident)) return
+    if (max !== undefined) takePlace(resident)
     if (entry.kind === 'slice') kept.entry = this.#copyOf(entry)
     this.#freeSpare()
     this.#residents.set(key, resident)
@@ -130,7 +143,8 @@ export class MemoryTier implements Tier {
   }
 
   statsFor(bucket: string): BucketTally {
-    return { ...(this.#tallies.get(bucket) ?? NO_TALLY) }
+    const { entries, bytes, hits, evictions } = this.#tallies.get(bucket) ?? NO_TALLY
+    return { entries, bytes, hits, evictions }
   }
 
   async close(): Promise<void> {
@@ -153,14 +167,35 @@ export class MemoryTier implements Tier {
     return { ...slice, bytes }
   }
 
+  /** Of what the bucket has, for what it is to have. False when there can be no room for it. */
+  #makeRoomIn(tally: Tally, bytes: number, max: number): boolean {
+    if (bytes > max) return false
+    while (tally.bytes + bytes > max) {
+      const place = tally.share.first
+      // What is left was there before the bucket was bounded, and goes in its own time.
+      if (place === undefined) break
+      const resident = place.value
+      if (resident.uses > 0) {
+        resident.uses -= 1
+        tally.share.remove(place)
+        tally.share.add(place)
+        continue
+      }
+      this.#residency.remove(resident)
+      this.#evict(resident)
+    }
+    return true
+  }
+
   #evict(resident: Resident<Kept>): void {
     this.#evictions += 1
     resident.value.tally.evictions += 1
     this.#forget(resident)
   }
 
-  #forget({ key, bytes, value: { entry, tally, isGiven } }: Resident<Kept>): void {
+  #forget({ key, bytes, value: { entry, tally, place, isGiven } }: Resident<Kept>): void {
     this.#residents.delete(key)
+    if (place !== undefined) tally.share.remove(place)
     tally.entries -= 1
     tally.bytes -= bytes
     if (isGiven || entry.kind === 'head') return
@@ -178,7 +213,7 @@ export class MemoryTier implements Tier {
   #tallyOf(bucket: string): Tally {
     let tally = this.#tallies.get(bucket)
     if (tally === undefined) {
-      tally = { ...NO_TALLY }
+      tally = { ...NO_TALLY, share: new Queue() }
       this.#tallies.set(bucket, tally)
     }
     return tally
@@ -208,3 +243,10 @@ export class MemoryTier implements Tier {
 }
 
 const NO_TALLY: BucketTally = { entries: 0, bytes: 0, hits: 0, evictions: 0 }
+
+function takePlace(resident: Resident<Kept>): void {
+  const { key, hash, bytes, value } = resident
+  const place = new Resident(key, hash, bytes, resident)
+  value.place = place
+  value.tally.share.add(place)
+}

@@ -14,11 +14,13 @@ export interface TiersUse {
   readonly onBack: () => void
   /** Purges may have been missed: nothing that is kept is to be believed. */
   readonly isInDoubt: () => boolean
+  /** What the entries of one bucket may take in each tier that is bounded here. */
+  readonly maxBytesOf: (bucket: string) => number | undefined
 }
 
 export function openTiers(config: CacheConfig, emit: Emit, use: TiersUse): Tiers {
   const tiers = config.layers
-    .map((layer) => openTier(layer, config, emit, use.onBack))
+    .map((layer) => openTier(layer, config, emit, use))
     .filter((tier) => tier !== undefined)
   const maxObjectBytes = { memory: config.memory.maxItemBytes }
   return new Tiers(tiers, { maxObjectBytes, isInDoubt: use.isInDoubt })
@@ -28,13 +30,13 @@ function openTier(
   layer: CacheConfig['layers'][number],
   { memory, disk, redis }: CacheConfig,
   emit: Emit,
-  onBack: () => void,
+  { onBack, maxBytesOf }: TiersUse,
 ): Tier | undefined {
   switch (layer) {
     case 'memory':
-      return new MemoryTier({ maxBytes: memory.maxBytes, now })
+      return new MemoryTier({ maxBytes: memory.maxBytes, maxBytesOf, now })
     case 'disk':
-      return openDiskTier({ folder: disk.folder, maxBytes: disk.maxBytes, now, emit, onBack })
+      return openDiskTier({ ...disk, maxBytesOf, now, emit, onBack })
     case 'redis':
       return redis && openRedisTier({ config: redis, now, emit, random: Math.random })
   }

@@ -17,6 +17,8 @@ export interface BucketCacheConfig {
   /** How long it is remembered that there is no object. */
   readonly negativeTtlMs: number
   readonly maxItemBytes: number
+  /** The most its objects may take in memory, and on disk; undefined for as much as there is. */
+  readonly maxBytes: number | undefined
   readonly staleWhileRevalidateMs: number
   readonly staleIfErrorMs: number
   /** How long the origin may take before what is stale is served; 0 for as long as it takes. */
@@ -73,6 +75,7 @@ export const bucketCacheSchema = section(
     negative_ttl: lifetime.prefault('10s'),
     max_item_size: documentedDefault(size(0, pib), standard.max_item_size),
     max_item_size_mb: integer(0, 1024 * mib).optional(),
+    max_size: size(mib, pib).optional(),
     stale_while_revalidate: lifetime.prefault('60s'),
     stale_if_error: lifetime.prefault('1d'),
     stale_if_slow: duration({ min: 0, max: 3_600_000 }).prefault('0s'),
@@ -118,6 +121,7 @@ export function toBucketCache(
     maxTtlMs: settings.max_ttl,
     negativeTtlMs: settings.negative_ttl,
     maxItemBytes: settings.max_item_size ?? (mebibytes ?? 1024) * mib,
+    maxBytes: settings.max_size,
     staleWhileRevalidateMs: settings.stale_while_revalidate,
     staleIfErrorMs: settings.stale_if_error,
     staleIfSlowMs: settings.stale_if_slow,
@@ -140,6 +144,7 @@ export function printBucketCache(cache: BucketCacheConfig): object {
     max_ttl: formatDuration(cache.maxTtlMs),
     negative_ttl: formatDuration(cache.negativeTtlMs),
     max_item_size: formatSize(cache.maxItemBytes),
+    ...(cache.maxBytes === undefined ? {} : { max_size: formatSize(cache.maxBytes) }),
     stale_while_revalidate: formatDuration(cache.staleWhileRevalidateMs),
     stale_if_error: formatDuration(cache.staleIfErrorMs),
     stale_if_slow: formatDuration(cache.staleIfSlowMs),

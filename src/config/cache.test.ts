@@ -116,6 +116,13 @@ ${minimal}`
   ])
 })
 
+test('a bucket that is left hardly a slice is a warning', () => {
+  const yaml = `buckets: [{name: b, path_prefix: /b, s3: {bucket: b}, cache: {max_size: 3MiB}}]`
+  assert.deepEqual(load(yaml).lines, [
+    'buckets[0].cache.max_size: holds hardly a slice; wanted room for four of cache.slice_size',
+  ])
+})
+
 const broken: readonly [yaml: string, ...problems: string[]][] = [
   [
     withCache('cache_layers: [memory, flash, memory]'),

@@ -16,6 +16,7 @@ export function warningsOf({ buckets, cache }: Concerned): Problem[] {
   return [
     ...buckets.flatMap((bucket, index) => bucketWarnings(bucket, `buckets[${index}]`)),
     ...cacheWarnings(cache),
+    ...buckets.flatMap((bucket, index) => shareWarnings(bucket, cache, `buckets[${index}]`)),
   ]
 }
 
@@ -30,6 +31,14 @@ function cacheWarnings({ enabled, layers, redis, memory, sliceBytes }: CacheConf
     warnings.push({ path: 'cache.memory', message })
   }
   return warnings
+}
+
+function shareWarnings(bucket: BucketConfig, cache: CacheConfig, path: string): Problem[] {
+  const { enabled, maxBytes } = bucket.cache
+  if (!cache.enabled || !enabled || maxBytes === undefined) return []
+  if (maxBytes >= 4 * cache.sliceBytes) return []
+  const message = 'holds hardly a slice; wanted room for four of cache.slice_size'
+  return [{ path: `${path}.cache.max_size`, message }]
 }
 
 function bucketWarnings({ pathPrefix, s3 }: BucketConfig, path: string): Problem[] {

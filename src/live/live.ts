@@ -25,7 +25,7 @@ export class Live {
 
   constructor(config: Config, random: () => number, emit: Emit) {
     this.#cache = config.cache.enabled
-      ? openCache(config.cache, { softMs: softMsOf(config) }, emit)
+      ? openCache(config.cache, { softMs: softMsOf(config), maxBytesOf: maxBytesOf(config) }, emit)
       : undefined
     this.#compiled = compile({ config, cache: this.#cache, random, emit, tallyOf: this.#tallyOf })
     for (const origin of this.#compiled.origins.values()) origin.start()
@@ -55,6 +55,11 @@ export class Live {
     await Promise.all(origins.map((origin) => origin.close()))
     await this.#cache?.close()
   }
+}
+
+function maxBytesOf({ buckets }: Config): (bucket: string) => number | undefined {
+  const most = new Map(buckets.map(({ name, cache }) => [name, cache.maxBytes]))
+  return (bucket) => most.get(bucket)
 }
 
 const DAY_MS = 86_400_000
