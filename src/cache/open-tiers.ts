@@ -22,7 +22,11 @@ export function openTiers(config: CacheConfig, emit: Emit, use: TiersUse): Tiers
   const tiers = config.layers
     .map((layer) => openTier(layer, config, emit, use))
     .filter((tier) => tier !== undefined)
-  const maxObjectBytes = { memory: config.memory.maxItemBytes }
+  const { memory, redis } = config
+  const maxObjectBytes = {
+    memory: memory.maxItemBytes,
+    ...(redis && { redis: redis.maxItemBytes }),
+  }
   return new Tiers(tiers, { maxObjectBytes, isInDoubt: use.isInDoubt })
 }
 

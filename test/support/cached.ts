@@ -19,6 +19,9 @@ export interface CachedOptions {
   readonly buckets?: Readonly<Record<string, CachedBucket>>
   /** Its folders are buckets, for objects that are files. */
   readonly root?: string
+  /** The other sections. */
+  readonly settings?: ConfigObject
+  readonly env?: Readonly<Record<string, string>>
 }
 
 export interface CachedBucket {
@@ -42,16 +45,16 @@ export interface Cached extends AsyncDisposable {
 const KEYS = { accessKeyId: 'AKIDCACHED', secretAccessKey: 'a secret of the tests' }
 
 export async function openCached(options: CachedOptions = {}): Promise<Cached> {
-  const { cache = {}, buckets = { b: {} } } = options
-  const { root } = options
+  const { cache = {}, buckets = { b: {} }, settings = {}, env = {}, root } = options
   const s3 = await openS3Server({ credentials: [KEYS], ...(root === undefined ? {} : { root }) })
   const folder = mkdtempSync(join(tmpdir(), 'sluice-cache-'))
   for (const name of Object.keys(buckets)) s3.createBucket(name)
   const config = {
+    ...settings,
     cache: { ...cache, disk: { cache_dir: folder, ...sectionOf(cache['disk']) } },
     buckets: Object.entries(buckets).map(([name, bucket]) => bucketOf(name, bucket, s3.endpoint)),
   }
-  let sluice = await openSluice(config)
+  let sluice = await openSluice(config, { env })
   return {
     s3,
     sluice: () => sluice,
@@ -62,7 +65,7 @@ export async function openCached(options: CachedOptions = {}): Promise<Cached> {
       sluice.kill('SIGTERM')
       await sluice.exited
       await sluice.close()
-      sluice = await openSluice(config)
+      sluice = await openSluice(config, { env })
     },
     [Symbol.asyncDispose]: async () => {
       await sluice.close()

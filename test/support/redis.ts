@@ -72,19 +72,40 @@ export async function openRedis(options: RedisServerOptions = {}): Promise<Redis
 
 /** A cluster of one node that has all the slots. */
 export async function openRedisCluster(): Promise<RedisServer> {
-  const bus = String(await freePort())
+  const server = await openClusterNode()
+  await server.command('CLUSTER', 'ADDSLOTSRANGE', '0', '16383')
+  await untilWhole(server)
+  return server
+}
+
+/** A cluster of two nodes with half of the slots each. */
+export async function openTwoNodeCluster(): Promise<readonly [RedisServer, RedisServer]> {
+  const [one, other] = [await openClusterNode(), await openClusterNode()]
+  await one.command('CLUSTER', 'ADDSLOTSRANGE', '0', '8191')
+  await other.command('CLUSTER', 'ADDSLOTSRANGE', '8192', '16383')
+  // Else each believes that it is the first, and one of them would have to give way.
+  await other.command('CLUSTER', 'SET-CONFIG-EPOCH', '2')
+  await one.command('CLUSTER', 'MEET', '127.0.0.1', String(other.port), String(other.busPort))
+  await untilWhole(one)
+  await untilWhole(other)
+  return [one, other]
+}
+
+async function openClusterNode(): Promise<RedisServer & { readonly busPort: number }> {
+  const busPort = await freePort()
   const settings = [
     ['cluster-enabled', 'yes'],
-    ['cluster-port', bus],
+    ['cluster-port', String(busPort)],
     ['cluster-announce-ip', '127.0.0.1'],
   ] as const
-  const server = await openRedis({ settings })
-  await server.command('CLUSTER', 'ADDSLOTSRANGE', '0', '16383')
-  await until(
+  return { ...(await openRedis({ settings })), busPort }
+}
+
+function untilWhole(server: RedisServer): Promise<void> {
+  return until(
     async () => (await server.command('CLUSTER', 'INFO')).includes('cluster_state:ok'),
     'the cluster has all its slots',
   )
-  return server
 }
 
 /** Watches one master and would, alone, make a replica of it the master. */
