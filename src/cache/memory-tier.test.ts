@@ -158,29 +158,6 @@ test('a bucket that is bounded makes room among its own, and spares what is aske
   assert.deepEqual([tier.has('giant'), tier.has('popular')], [false, true])
 })
 
-test('a bucket that is bounded makes room among its own, and spares what is asked for', () => {
-  const maxBytesOf = (bucket: string): number | undefined =>
-    bucket === 'bounded' ? 200 * KIB : undefined
-  const tier = new MemoryTier({ maxBytes: MIB, now: () => START, maxBytesOf })
-  const put = (key: string, bucket: string): void =>
-    tier.put(key, sliceEntry(patternBytes(10 * KIB, 1), { bucket }))
-  for (let index = 0; index < 10; index += 1) put(`calm ${index}`, 'calm')
-  put('popular', 'bounded')
-  for (let index = 0; index < 500; index += 1) {
-    put(`passing ${index}`, 'bounded')
-    tier.get('popular')
-    assert.ok(tier.statsFor('bounded').bytes <= 200 * KIB)
-  }
-  for (let index = 0; index < 10; index += 1) assert.ok(tier.has(`calm ${index}`), `${index}`)
-  assert.deepEqual(
-    ['popular', 'passing 0', 'passing 499'].map((key) => tier.has(key)),
-    [true, false, true],
-  )
-  assert.ok(tier.statsFor('bounded').bytes > 170 * KIB)
-  tier.put('giant', sliceEntry(patternBytes(201 * KIB, 1), { bucket: 'bounded' }))
-  assert.deepEqual([tier.has('giant'), tier.has('popular')], [false, true])
-})
-
 test('others have their turn while a sweep goes on, and what comes meanwhile stays', async () => {
   const tier = tierOf(16 * MIB)
   for (let index = 0; index < 5000; index += 1) tier.put(`key ${index}`, headEntry())
