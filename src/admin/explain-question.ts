@@ -1,15 +1,17 @@
-// The request to be explained, read from the query of the call: `path`, `method`, `host`, and
-// `header`, as often as there are fields.
+// The request to be explained, read from the query of the call: `path`, `method`, `host`,
+// `address`, and `header`, as often as there are fields.
 
+import { parseAddress } from '../primitives/cidr.ts'
 import { Refusal } from '../exchange/refusal.ts'
 import { isValidHeaderName, isValidHeaderValue } from '../http/headers.ts'
 import { trimOws } from '../http/ows.ts'
 import { queryParameters } from '../http/query.ts'
 import type { ExplainQuestion } from '../proxy/proxy.ts'
 
-const NAMES: readonly string[] = ['path', 'method', 'host', 'header']
+const NAMES: readonly string[] = ['path', 'method', 'host', 'address', 'header']
 /** Of no bucket's hosts, unless one is so named. */
 const STANDARD_HOST = 'localhost'
+const STANDARD_PEER = '127.0.0.1'
 
 /** Throws refusals. */
 export function readExplainQuestion(query: string): ExplainQuestion {
@@ -28,8 +30,10 @@ export function readExplainQuestion(query: string): ExplainQuestion {
   const isNamed = fields.some((field, index) => index % 2 === 0 && isHost(field))
   const own = host ?? (isNamed ? undefined : STANDARD_HOST)
   if (own !== undefined && !isValidHeaderValue(own)) throw wrong('The host is none.')
+  const peer = parseAddress(single(given, 'address') ?? STANDARD_PEER)
+  if (peer === undefined) throw wrong('The address is none: say 192.0.2.1 or 2001:db8::1.')
   const headers = own === undefined ? fields : ['Host', own, ...fields]
-  return { method, target: bytesOf(target), headers }
+  return { method, target: bytesOf(target), headers, peer }
 }
 
 type Given = readonly (readonly [name: string, value: string])[]

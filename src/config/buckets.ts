@@ -2,10 +2,14 @@
 
 import { isIP } from 'node:net'
 
+import type { CorsRules } from '../http/cors.ts'
 import { parseHost } from '../http/host.ts'
 import { bucketCacheSchema, printBucketCache, toBucketCache } from './bucket-cache.ts'
 import type { BucketCacheConfig } from './bucket-cache.ts'
+import { corsIsSaidOnce, corsSchema, printCors, toCors } from './cors.ts'
 import { field, flag, isPrintable, text, textOf } from './fields.ts'
+import { ipFilterSchema, printIpFilter } from './ip-filter.ts'
+import type { IpFilterConfig } from './ip-filter.ts'
 import { claimsOverlap } from './overlap.ts'
 import { responseHeadersSchema } from './response-headers.ts'
 import type { ResponseHeadersConfig } from './response-headers.ts'
@@ -25,6 +29,8 @@ export interface BucketConfig {
   /** Lower case; '*.' in front means every host below. Empty: every host. */
   readonly hosts: readonly string[]
   readonly s3: S3Config
+  readonly ipFilter: IpFilterConfig
+  readonly cors: CorsRules | undefined
   readonly cache: BucketCacheConfig
   readonly responseHeaders: ResponseHeadersConfig
   readonly metadataHeaders: boolean
@@ -83,6 +89,8 @@ export const bucketSchema = section(
     path_prefix: pathPrefix,
     hosts: z.array(host).min(1).optional(),
     s3: s3Schema,
+    ip_filter: ipFilterSchema.prefault({}),
+    cors: corsSchema.optional(),
     cache: bucketCacheSchema.prefault({}),
     response_headers: responseHeadersSchema.prefault({}),
     metadata_headers: flag().prefault(true),
@@ -98,6 +106,7 @@ export const bucketSchema = section(
   },
   spaHasAnIndex,
   errorStatuses,
+  corsIsSaidOnce,
 )
 
 export type BucketSettings = z.output<typeof bucketSchema>
@@ -169,6 +178,8 @@ export function toBucket(settings: BucketSettings, cacheTtlMs: number | undefine
     pathPrefix: settings.path_prefix,
     hosts: settings.hosts ?? [],
     s3: toS3(settings.s3),
+    ipFilter: settings.ip_filter,
+    cors: toCors(settings.cors),
     cache: toBucketCache(settings.cache, cacheTtlMs),
     responseHeaders: settings.response_headers,
     metadataHeaders: settings.metadata_headers,
@@ -190,6 +201,8 @@ export function printBucket(bucket: BucketConfig): object {
     path_prefix: bucket.pathPrefix,
     ...(bucket.hosts.length === 0 ? {} : { hosts: bucket.hosts }),
     s3: printS3(bucket.s3),
+    ip_filter: printIpFilter(bucket.ipFilter),
+    ...(bucket.cors === undefined ? {} : { cors: printCors(bucket.cors) }),
     cache: printBucketCache(bucket.cache),
     response_headers: bucket.responseHeaders,
     metadata_headers: bucket.metadataHeaders,

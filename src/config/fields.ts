@@ -1,6 +1,8 @@
 // The kinds of single settings: each knows what it wants in words, how to read it, and how
 // an editor's JSON Schema says it. Zod holds them together; the sentences are ours.
 
+import { parseCidr } from '../primitives/cidr.ts'
+import type { Cidr } from '../primitives/cidr.ts'
 import { Secret } from '../primitives/secret.ts'
 import { formatDuration, formatSize, parseDuration, parseSize } from '../primitives/units.ts'
 import { describeFound, describeKind, FromEnv } from './tree.ts'
@@ -116,6 +118,16 @@ export function choice<const T extends string>(values: readonly T[]): Field<T> {
     wanted: `one of ${values.join(', ')}`,
     json: { enum: values },
     read: (input) => values.find((value) => value === textOf(input)),
+  })
+}
+
+export function cidr(): Field<Cidr> {
+  return field({
+    wanted: 'an address or a network such as 10.0.0.0/8, 192.0.2.7 or 2001:db8::/32',
+    json: { type: 'string' },
+    read: (input) => parseCidr(textOf(input) ?? ''),
+    hintFor: (input) =>
+      /[a-z]$/i.test(textOf(input) ?? '') ? 'names are not looked up' : undefined,
   })
 }
 

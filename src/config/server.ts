@@ -2,14 +2,16 @@
 
 import { address, formatAddress, isWrittenAddress } from './address.ts'
 import type { Address, WrittenAddress } from './address.ts'
-import { duration, field, flag, integer, size, textOf } from './fields.ts'
+import { cidr, duration, field, flag, integer, size, textOf } from './fields.ts'
 import { httpsSchema, printHttps, toHttps } from './https.ts'
 import type { HttpsConfig } from './https.ts'
 import { documentedDefault, section } from './section.ts'
 import type { Loose, RuleProblem } from './section.ts'
 import { FromEnv, isMapping } from './tree.ts'
+import { formatCidr } from '../primitives/cidr.ts'
+import type { Cidr } from '../primitives/cidr.ts'
 import { formatDuration, formatSize } from '../primitives/units.ts'
-import type { z } from './zod.ts'
+import { z } from './zod.ts'
 
 export type { Address } from './address.ts'
 export type { HttpsConfig } from './https.ts'
@@ -19,6 +21,8 @@ export interface ServerConfig {
   readonly threads: number | 'auto'
   readonly https: HttpsConfig | undefined
   readonly http2: boolean
+  /** Whose word on where a request came from is taken. */
+  readonly trustedProxies: readonly Cidr[]
   readonly limits: LimitsConfig
   readonly shutdown: { readonly drainMs: number; readonly lameDuckMs: number }
   readonly securityHeaders: boolean
@@ -64,6 +68,7 @@ export const serverSchema = section(
     threads: threads.prefault('auto'),
     https: httpsSchema.optional(),
     http2: flag().prefault(true),
+    trusted_proxies: z.array(cidr()).prefault([]),
     limits: limitsSchema.prefault({}),
     security_limits: section({
       max_header_size: maxHeaderSize.optional(),
@@ -114,6 +119,7 @@ export function toServer(settings: ServerSettings, folder: string): ServerConfig
     threads: settings.threads,
     https: toHttps(settings.https, folder),
     http2: settings.http2,
+    trustedProxies: settings.trusted_proxies,
     limits: toLimits(settings),
     shutdown: { drainMs: drain, lameDuckMs: lame_duck },
     securityHeaders: settings.security_headers,
@@ -137,6 +143,7 @@ export function printServer(server: ServerConfig): object {
     threads: server.threads,
     https: printHttps(server.https),
     http2: server.http2,
+    trusted_proxies: server.trustedProxies.map(formatCidr),
     limits: {
       max_header_size: formatSize(limits.maxHeaderBytes),
       max_uri_length: limits.maxUriLength,

@@ -15,6 +15,7 @@ export interface Arrival {
   readonly method: string
   /** As it came, with its query. */
   readonly target: string
+  /** Through trusted hops: the one answer for all who ask whose request it is. */
   readonly clientAddress: string
 }
 

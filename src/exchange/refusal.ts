@@ -6,6 +6,7 @@ const TABLE = {
   invalid_request: [400, 'The request is not valid.'],
   token_missing: [401, 'A token is needed.'],
   token_invalid: [401, 'The token is not valid.'],
+  address_denied: [403, 'Nothing is served to this address.'],
   origin_forbidden: [403, 'The object may not be read.'],
   no_route: [404, 'Nothing is served at this path.'],
   not_found: [404, 'The object does not exist.'],

@@ -68,8 +68,8 @@ test('a bucket becomes a route, with what its settings say and an origin of its 
   await compiled(config, (result) => {
     const first = routeAt('/b0/x', result)
     const second = routeAt('/b1/x', result)
-    const { askFor: _a, foreseeOrigin: _f, list: _l, cached: _c, ...plain } = first
-    const { askFor: _b, foreseeOrigin: _g, list: _m, cached: _d, ...full } = second
+    const { access: _x, askFor: _a, foreseeOrigin: _f, list: _l, cached: _c, ...plain } = first
+    const { access: _y, askFor: _b, foreseeOrigin: _g, list: _m, cached: _d, ...full } = second
     assert.notEqual(first.askFor, second.askFor)
     assert.deepEqual([...result.origins.keys()], ['b0', 'b1'])
     assert.equal(result.snapshot.byBucket.get('b1'), routeAt('/b1/x', result))

@@ -1,9 +1,13 @@
 // Config → Snapshot: everything that can be worked out before a request arrives is worked out
 // here.
 
+import { AddressSet } from '../primitives/cidr.ts'
 import type { BucketConfig } from '../config/buckets.ts'
 import type { Config } from '../config/config.ts'
 import type { Emit } from '../exchange/event.ts'
+import { compileCors } from '../http/cors.ts'
+import type { CorsPolicy } from '../http/cors.ts'
+import { Access } from '../access/access.ts'
 import type { Cache, CachePolicy } from '../cache/cache.ts'
 import { createTrail, Origin } from '../origin/origin.ts'
 import type { OriginForesight, OriginTally } from '../origin/origin.ts'
@@ -29,7 +33,7 @@ export interface CompileOptions {
 }
 
 export function compile({ config, cache, random, emit, tallyOf }: CompileOptions): Compiled {
-  const { limits, securityHeaders } = config.server
+  const { limits, securityHeaders, trustedProxies } = config.server
   const common = commonHeaders(securityHeaders)
   const origins = new Map<string, Origin>()
   const routes = config.buckets.map((bucket) => {
@@ -44,6 +48,7 @@ export function compile({ config, cache, random, emit, tallyOf }: CompileOptions
       hosts: bucket.hosts,
       value: {
         ...rulesFor(bucket, common),
+        access: new Access(bucket),
         askFor,
         foreseeOrigin,
         list: listerOf(origin),
@@ -54,10 +59,20 @@ export function compile({ config, cache, random, emit, tallyOf }: CompileOptions
   const snapshot: Snapshot = {
     routes: new RouteTable(routes),
     byBucket: new Map(routes.map(({ value }) => [value.bucket, value])),
+    cors: corsByBucket(config.buckets),
     limits: { maxHeaderBytes: limits.maxHeaderBytes, maxUriLength: limits.maxUriLength },
+    trustedProxies: trustedProxies.length === 0 ? undefined : new AddressSet(trustedProxies),
     commonHeaders: common,
   }
   return { snapshot, origins }
+}
+
+function corsByBucket(buckets: readonly BucketConfig[]): Snapshot['cors'] {
+  const policies = new Map<string, CorsPolicy>()
+  for (const { name, cors } of buckets) {
+    if (cors !== undefined) policies.set(name, compileCors(cors))
+  }
+  return policies
 }
 
 function askerFor(origin: Origin, hideForbidden: boolean): Route['askFor'] {

@@ -50,12 +50,13 @@ export function statsCommand(
 /** Returns the exit code: 1 also where the request would be refused. */
 export function explainCommand(
   place: AdminPlace,
-  { path, method, host, headers }: ExplainRequest,
+  { path, method, host, address, headers }: ExplainRequest,
   { json, ...terminal }: Terminal & { readonly json: boolean },
 ): Promise<number> {
   const query = new URLSearchParams({ path })
   if (method !== undefined) query.set('method', method)
   if (host !== undefined) query.set('host', host)
+  if (address !== undefined) query.set('address', address)
   for (const header of headers) query.append('header', header)
   return converse(place, terminal, async (ask) => {
     const answer = await ask({ method: 'GET', path: '/admin/explain', query: String(query) })

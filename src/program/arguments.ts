@@ -22,6 +22,7 @@ export interface ExplainRequest {
   readonly path: string
   readonly method: string | undefined
   readonly host: string | undefined
+  readonly address: string | undefined
   /** `Name: value` each. */
   readonly headers: readonly string[]
 }
@@ -48,7 +49,7 @@ sluice purge [--bucket B] (--key K | --prefix P | --pattern G | --tag T | --all)
 sluice prewarm --bucket B [--prefix P] [--no-recursive] [--max-files N] | --bucket B --key K [--key K …]
         [--wait]                         fetch ahead what clients will ask for; --wait follows it to its end
 sluice stats [BUCKET]                    what the cache holds, and how often it was of use
-sluice explain PATH [--method M] [--host H] [--header 'Name: value']… [--json]
+sluice explain PATH [--method M] [--host H] [--address IP] [--header 'Name: value']… [--json]
                                          what a request would get, and why, without serving it
   of these: [--admin http://127.0.0.1:9090] [--token T, else SLUICE_ADMIN_TOKEN]
 sluice --version | --help`
@@ -69,6 +70,7 @@ const OPTIONS = {
   'dry-run': { type: 'boolean' },
   method: { type: 'string' },
   host: { type: 'string' },
+  address: { type: 'string' },
   header: { type: 'string', multiple: true },
   json: { type: 'boolean' },
   'no-recursive': { type: 'boolean' },
@@ -85,7 +87,7 @@ const OWNERS: readonly (readonly [commands: readonly string[], ...options: (keyo
   [['purge', 'prewarm'], 'bucket', 'key', 'prefix'],
   [['purge'], 'pattern', 'tag', 'all', 'soft', 'dry-run'],
   [['prewarm'], 'no-recursive', 'max-files', 'wait'],
-  [['explain'], 'method', 'host', 'header', 'json'],
+  [['explain'], 'method', 'host', 'address', 'header', 'json'],
   [['purge', 'prewarm', 'stats', 'explain'], 'admin', 'token'],
 ]
 /** Those that take one argument besides their name. */
@@ -152,8 +154,9 @@ function placeOf({ admin = STANDARD_PLACE, token }: Values): AdminPlace {
 
 function explainCommandOf(path: string | undefined, values: Values): Command {
   if (path === undefined) return mistaken('explain what? sluice explain /path/of/an/object')
-  const { method, host, header: headers = [], json = false } = values
-  return { kind: 'explain', place: placeOf(values), request: { path, method, host, headers }, json }
+  const { method, host, address, header: headers = [], json = false } = values
+  const request = { path, method, host, address, headers }
+  return { kind: 'explain', place: placeOf(values), request, json }
 }
 
 /** What makes a rule, the server says. */

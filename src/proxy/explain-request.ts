@@ -11,9 +11,9 @@ import type { Route, Snapshot } from './snapshot.ts'
 
 const MOST_NEAR_MISSES = 10
 
-export function tellRequest({ method, path, host }: Request): Told {
+export function tellRequest({ method, path, host }: Request, clientIp: string): Told {
   const reason = 'Method, host and path are understood; the path is decoded once.'
-  return { outcome: 'understood', reason, method, host: host ?? null, path }
+  return { outcome: 'understood', reason, method, host: host ?? null, path, client_ip: clientIp }
 }
 
 export function tellRoute(

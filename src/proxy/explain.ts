@@ -3,6 +3,9 @@
 // `handle` gets, this gets too: one line here, one function that tells of it.
 
 import { Refusal } from '../exchange/refusal.ts'
+import type { Request } from '../exchange/request.ts'
+import { answerCors } from '../http/cors.ts'
+import { clientAddress } from '../http/forwarded.ts'
 import { foldHeaders } from '../http/headers.ts'
 import { BYPASS, formatCacheStatus, xCache } from '../http/cache-status.ts'
 import { Account, tellReply } from './account.ts'
@@ -10,6 +13,8 @@ import type { ExplainedStep } from './account.ts'
 import { tellAnswer } from './explain-answer.ts'
 import { tellCache } from './explain-cache.ts'
 import { tellOrigin } from './explain-origin.ts'
+import { preflightRoute } from './cors.ts'
+import { tellCors, tellFilter } from './explain-access.ts'
 import { tellNoRoute, tellPlan, tellRequest, tellRoute } from './explain-request.ts'
 import { isBareRoot, ownReply } from './handle.ts'
 import { planFor } from './plan.ts'
@@ -19,7 +24,7 @@ import { refusalFrom } from './refuse.ts'
 import { rehearse } from './rehearse.ts'
 import type { Ending, Rehearsed } from './rehearse.ts'
 import { routeFor } from './route.ts'
-import type { Snapshot } from './snapshot.ts'
+import type { Route, Snapshot } from './snapshot.ts'
 import { redirectToSlash } from './stand-in.ts'
 import type { Status } from './status.ts'
 
@@ -29,6 +34,8 @@ export interface ExplainQuestion {
   readonly target: string
   /** Flat name, value…, the Host among them. */
   readonly headers: readonly string[]
+  /** Of the socket it would come by. */
+  readonly peer: string
 }
 
 export interface Explanation {
@@ -67,7 +74,9 @@ export async function explain(
   status: Status,
 ): Promise<Explanation> {
   const account = new Account()
-  const life = await live(rawOf(question), { account, snapshot, status }).catch(endOf)
+  const raw = rawOf(question)
+  const address = clientAddress(question.peer, raw.headers, snapshot.trustedProxies)
+  const life = await live(raw, { account, snapshot, status, address }).catch(endOf)
   return { summary: summaryOf(life, account), steps: account.steps }
 }
 
@@ -75,12 +84,20 @@ interface Place {
   readonly account: Account
   readonly snapshot: Snapshot
   readonly status: Status
+  /** Of the client, through trusted hops. */
+  readonly address: string
 }
 
-async function live(raw: RawRequest, { account, snapshot, status }: Place): Promise<Life> {
-  const request = account.take('receive', () => receive(raw, snapshot.limits), tellRequest)
+async function live(raw: RawRequest, place: Place): Promise<Life> {
+  const { account, snapshot, status, address } = place
+  const request = account.take(
+    'receive',
+    () => receive(raw, snapshot.limits),
+    (received) => tellRequest(received, address),
+  )
   const own = ownReply(request, status)
   if (own !== undefined) {
+    tellCorsOf(preflightRoute(request, snapshot)?.value, request, place)
     account.tell(tellReply('own', own, 'Sluice answers this itself, whatever the buckets are.'))
     return { ending: { kind: 'answered', reply: own } }
   }
@@ -90,7 +107,13 @@ async function live(raw: RawRequest, { account, snapshot, status }: Place): Prom
     (match) => tellRoute(match, request, snapshot),
     () => tellNoRoute(request, snapshot),
   )
-  const { bucket } = route
+  const { bucket, access } = route
+  tellCorsOf(route, request, place)
+  account.take(
+    'ip_filter',
+    () => access.filterAddress(address),
+    (listing) => tellFilter(listing, address),
+  )
   if (isBareRoot(route, rest, request.path)) {
     const reply = redirectToSlash(request, route)
     const why = 'Relative links of the index document need the slash that the path lacks.'
@@ -108,6 +131,11 @@ async function live(raw: RawRequest, { account, snapshot, status }: Place): Prom
   if (!account.isOver) account.tell(tellOrigin(telling))
   if (!account.isOver) account.tell(tellAnswer(telling, snapshot))
   return { ending: rehearsed.ending, rehearsed, bucket, key: plan.key }
+}
+
+function tellCorsOf(route: Route | undefined, request: Request, place: Place): void {
+  const policy = route && place.snapshot.cors.get(route.bucket)
+  if (policy !== undefined) place.account.tell(tellCors(answerCors(policy, request), request))
 }
 
 /** A step said no. Anything else is a bug, and the caller's to hear of. */

@@ -5,7 +5,9 @@ import { noBody } from '../exchange/body.ts'
 import type { Exchange } from '../exchange/exchange.ts'
 import type { Reply } from '../exchange/reply.ts'
 import type { Request } from '../exchange/request.ts'
+import type { Match } from '../routing/routing.ts'
 import { createTrail } from '../origin/origin.ts'
+import { preflightRoute } from './cors.ts'
 import { obtain } from './obtain.ts'
 import type { Obtain } from './obtain.ts'
 import { planFor } from './plan.ts'
@@ -29,12 +31,35 @@ export function handle(
   const request = receive(raw, snapshot.limits)
   exchange.note('receive', request)
   const own = ownReply(request, status)
-  if (own !== undefined) return own
+  if (own !== undefined) {
+    noteAsked(preflightRoute(request, snapshot), exchange)
+    return own
+  }
 
   const { value: route, rest } = routeFor(snapshot, request)
   exchange.note('route', { bucket: route.bucket, key: rest })
-  if (isBareRoot(route, rest, request.path)) return redirectToSlash(request, route)
+  const { clientAddress: address } = exchange.arrival
+  const admitted = route.access.authorize({ request, address, bucket: route.bucket, key: rest })
+  const wanted = { request, route, rest }
+  if (!(admitted instanceof Promise)) return serve(wanted, exchange)
+  return admitted.then(() => serve(wanted, exchange))
+}
 
+/** Whose `cors` goes with the answer. */
+function noteAsked(asked: Match<Route> | undefined, exchange: Exchange): void {
+  if (asked !== undefined) exchange.note('route', { bucket: asked.value.bucket, key: asked.rest })
+}
+
+interface Wanted {
+  readonly request: Request
+  readonly route: Route
+  /** Of the path, behind the route's prefix. */
+  readonly rest: string
+}
+
+/** To whom it has been allowed. */
+function serve({ request, route, rest }: Wanted, exchange: Exchange): Reply | Promise<Reply> {
+  if (isBareRoot(route, rest, request.path)) return redirectToSlash(request, route)
   const plan = planFor(route, rest, request)
   exchange.note('route', { bucket: route.bucket, key: plan.key })
   const obtain = obtainerFor(route, request, exchange)

@@ -7,7 +7,9 @@ import { Exchange } from '../exchange/exchange.ts'
 import type { Sent } from '../exchange/exchange.ts'
 import type { Reply } from '../exchange/reply.ts'
 import { acceptRequestId, RequestIds } from '../http/request-id.ts'
+import { clientAddress } from '../http/forwarded.ts'
 import { BYPASS, formatCacheStatus, xCache } from '../http/cache-status.ts'
+import { withCors } from './cors.ts'
 import { handle } from './handle.ts'
 import { ObjectChanged } from './object-changed.ts'
 import { answerPurge } from './purge.ts'
@@ -48,7 +50,8 @@ export interface ProxyOptions {
 export type Proxy = (
   raw: RawRequest,
   response: Response,
-  clientAddress: string,
+  /** Of the socket. */
+  peer: string,
   done: () => void,
 ) => void
 
@@ -64,7 +67,7 @@ interface Visit {
 export function createProxy(options: ProxyOptions): Proxy {
   const ids = new RequestIds()
 
-  return (raw, response, clientAddress, done) => {
+  return (raw, response, peer, done) => {
     const snapshot = options.current()
     const exchange = new Exchange({
       id: acceptRequestId(single(raw.headers['x-request-id'])) ?? ids.create(),
@@ -72,7 +75,7 @@ export function createProxy(options: ProxyOptions): Proxy {
       startedAt: monotonic(),
       method: raw.method ?? '',
       target: raw.url ?? '',
-      clientAddress,
+      clientAddress: clientAddress(peer, raw.headers, snapshot.trustedProxies),
     })
     answer({ raw, response, exchange, snapshot, options, done }, true)
   }
@@ -112,7 +115,9 @@ function answerLater(pending: Promise<Reply>, visit: Visit, mayRepeat: boolean):
 
 function deliver(reply: Reply, visit: Visit, mayRepeat: boolean): void {
   try {
-    send(reply, visit.response, mannerFor(reply, visit), (sending) => {
+    const { raw, exchange, snapshot } = visit
+    const shared = snapshot.cors.size === 0 ? reply : withCors(reply, raw, exchange, snapshot)
+    send(shared, visit.response, mannerFor(reply, visit), (sending) => {
       if (sending.kind === 'sent') conclude(sending, visit)
       // Not a byte has left: an object that changed is looked at again, and else the truth is told.
       else if (sending.reason instanceof ObjectChanged && mayRepeat) answer(visit, false)

@@ -103,6 +103,7 @@ const S3_CODE: Readonly<Partial<Record<RefusalCode, string>>> = {
   invalid_request: 'InvalidRequest',
   token_missing: 'AccessDenied',
   token_invalid: 'AccessDenied',
+  address_denied: 'AccessDenied',
   origin_forbidden: 'AccessDenied',
   no_route: 'NoSuchBucket',
   not_found: 'NoSuchKey',

@@ -2,6 +2,9 @@
 // is a new snapshot.
 
 import type { CancelSignal } from '../primitives/cancel.ts'
+import type { AddressSet } from '../primitives/cidr.ts'
+import type { CorsPolicy } from '../http/cors.ts'
+import type { Access } from '../access/access.ts'
 import type { ListAnswer, ListQuestion, OriginForesight, Trail } from '../origin/origin.ts'
 import type { RouteTable } from '../routing/routing.ts'
 import type { CachedOrigin } from './cached-origin.ts'
@@ -25,6 +28,8 @@ export interface RouteRules {
 }
 
 export interface Route extends RouteRules {
+  /** Asked before anything else of the route. */
+  readonly access: Access
   /** Asks the bucket's origin, for as long as the signal is not cancelled. */
   readonly askFor: (signal: CancelSignal | undefined, trail: Trail) => Ask
   /** What would become of a question to it now; asks nobody. */
@@ -57,7 +62,11 @@ export interface Snapshot {
   readonly routes: RouteTable<Route>
   /** The same, by the name of the bucket. */
   readonly byBucket: ReadonlyMap<string, Route>
+  /** By bucket: who else's pages may read its answers. */
+  readonly cors: ReadonlyMap<string, CorsPolicy>
   readonly limits: RequestLimits
+  /** Whose word on where a request came from is taken; undefined for nobody's. */
+  readonly trustedProxies: AddressSet | undefined
   /** Flat; on every answer. */
   readonly commonHeaders: readonly string[]
 }

@@ -81,6 +81,7 @@ test('steps stand in their order, and the one that says no is the last', async (
   assert.deepEqual(await names('/files/a'), [
     'receive',
     'route',
+    'ip_filter',
     'plan',
     'cache',
     'origin',
@@ -88,7 +89,7 @@ test('steps stand in their order, and the one that says no is the last', async (
   ])
   assert.deepEqual(await names('/files/../a'), ['receive'])
   assert.deepEqual(await names('/none'), ['receive', 'route'])
-  assert.deepEqual(await names('/files/a?partNumber=0'), ['receive', 'route', 'plan'])
+  assert.deepEqual(await names('/files/a?partNumber=0'), ['receive', 'route', 'ip_filter', 'plan'])
   assert.deepEqual(await names('/ready'), ['receive', 'own'])
 })
 
@@ -334,8 +335,9 @@ test('an explanation is for whoever has the token', async () => {
 const WRONG: readonly [query: string, words: string][] = [
   ['', 'The query parameter path is missing.'],
   ['path=/a&path=/b', 'The query parameter path is given twice.'],
-  ['path=/a&hosts=b', 'A query parameter is not known: say path, method, host, header.'],
+  ['path=/a&hosts=b', 'A query parameter is not known: say path, method, host, address, header.'],
   ['path=/a&method=a%20b', 'The method is none.'],
+  ['path=/a&address=here', 'The address is none: say 192.0.2.1 or 2001:db8::1.'],
   ['path=/a&method=PURGE', 'PURGE is an order, and no request that is served.'],
   ['path=/a&header=Range', 'A header is none: write header=Name: value.'],
   ['path=/a&header=A:%0d%0aB:c', 'A header is none: write header=Name: value.'],

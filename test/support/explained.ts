@@ -7,6 +7,8 @@ import type { CachedFront } from './cached-front.ts'
 export interface Asked {
   readonly path: string
   readonly method?: string
+  /** Of the socket. */
+  readonly address?: string
   readonly headers?: Readonly<Record<string, string>>
 }
 
@@ -32,9 +34,10 @@ export type Step = Readonly<Record<string, unknown>> & {
 }
 
 export async function explainAt(front: CachedFront, asked: Asked): Promise<Explained> {
-  const { path, method, headers = {} } = asked
+  const { path, method, address, headers = {} } = asked
   const query = new URLSearchParams({ path })
   if (method !== undefined) query.set('method', method)
+  if (address !== undefined) query.set('address', address)
   for (const [name, value] of Object.entries(headers)) query.append('header', `${name}: ${value}`)
   const { status, json, answer } = await front.call('GET', `/admin/explain?${String(query)}`)
   assert.equal(status, 200, answer.text)

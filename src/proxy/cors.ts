@@ -1,0 +1,39 @@
+// What a bucket's `cors` adds to an answer, a refusal or a preflight alike. It is said when an answer
+// leaves, so that nothing of one page's origin is ever kept for another's.
+
+import type { Exchange } from '../exchange/exchange.ts'
+import type { Reply } from '../exchange/reply.ts'
+import type { Request } from '../exchange/request.ts'
+import { addVary, answerCors } from '../http/cors.ts'
+import type { CorsPolicy, CorsRequest } from '../http/cors.ts'
+import { headerValue } from '../http/headers.ts'
+import type { Match } from '../routing/routing.ts'
+import { dropFields } from './fields.ts'
+import type { Route, Snapshot } from './snapshot.ts'
+
+const VARY = new Set(['vary'])
+
+export function withCors(
+  reply: Reply,
+  request: CorsRequest,
+  { facts }: Exchange,
+  { cors }: Snapshot,
+): Reply {
+  const policy = facts.route === undefined ? undefined : cors.get(facts.route.bucket)
+  return policy === undefined ? reply : addCors(reply, request, policy)
+}
+
+export function addCors(reply: Reply, request: CorsRequest, policy: CorsPolicy): Reply {
+  const { vary, fields } = answerCors(policy, request)
+  // In one line, which is understood by those too who read no second.
+  const all = addVary(headerValue(reply.headers, 'vary'), vary)
+  return { ...reply, headers: [...dropFields(reply.headers, VARY), 'Vary', all, ...fields] }
+}
+
+/** The bucket whose `cors` an OPTIONS asks for; it is answered without any bucket else. */
+export function preflightRoute(request: Request, snapshot: Snapshot): Match<Route> | undefined {
+  const { method, host, path } = request
+  if (snapshot.cors.size === 0 || method !== 'OPTIONS' || path === '*') return undefined
+  const match = snapshot.routes.match(host, path)
+  return match !== undefined && snapshot.cors.has(match.value.bucket) ? match : undefined
+}
