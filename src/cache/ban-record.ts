@@ -50,6 +50,29 @@ export function decodeEntries(reply: unknown): StreamEntry[] {
   })
 }
 
+/** What is known of the stream as a whole. */
+export interface StreamFacts {
+  readonly length: number
+  /** How many were ever added; Redis before its version 7 does not tell. */
+  readonly added: number | undefined
+}
+
+/** What XINFO STREAM answered. */
+export function decodeFacts(reply: unknown): StreamFacts {
+  const fields = listOf(reply)
+  const numberOf = (name: string): number | undefined => {
+    const at = fields.findIndex((field, index) => index % 2 === 0 && textOf(field) === name)
+    const value = at === -1 ? undefined : fields[at + 1]
+    return typeof value === 'number' ? value : undefined
+  }
+  return { length: numberOf('length') ?? 0, added: numberOf('entries-added') }
+}
+
+/** Whether it has lost its oldest; where Redis does not tell, whether it may have. */
+export function isTrimmed({ length, added }: StreamFacts, maxEntries: number): boolean {
+  return added === undefined ? length >= maxEntries : added > length
+}
+
 function valueOf(name: string, fields: readonly string[]): string | undefined {
   const at = fields.findIndex((field, index) => index % 2 === 0 && field === name)
   return at === -1 ? undefined : fields[at + 1]
@@ -64,7 +87,7 @@ export function decodeBan(text: string | undefined): Ban | undefined {
 
 function decodeRule(input: unknown): BanRule | undefined {
   const { kind, bucket, key, prefix, pattern, tag } = objectOf(input)
-  if (kind === 'all') return { kind }
+  if (kind === 'all' || kind === 'held') return { kind }
   if (kind === 'bucket' && typeof bucket === 'string') return { kind, bucket }
   if (kind === 'key' && typeof bucket === 'string' && typeof key === 'string')
     return { kind, bucket, key }

@@ -10,13 +10,21 @@ import type { Emit } from '../exchange/event.ts'
 import type { Ban } from './ban.ts'
 import { announce, hasApplied, leave, listLive } from './ban-fleet.ts'
 import type { FleetPlace } from './ban-fleet.ts'
-import { decodeEntries, decodeRead, encodeBan, isStreamId, STREAM_START } from './ban-record.ts'
+import {
+  decodeEntries,
+  decodeFacts,
+  decodeRead,
+  encodeBan,
+  isStreamId,
+  isTrimmed,
+  STREAM_START,
+} from './ban-record.ts'
 import type { StreamEntry, StreamId } from './ban-record.ts'
 import { Currency } from './currency.ts'
 import type { Clocks } from './currency.ts'
 import { connectRedis } from './redis.ts'
 import type { RedisArgument, RedisConnection } from './redis.ts'
-import { reasonOf, within } from './redis-link.ts'
+import { isAnswer, reasonOf, within } from './redis-link.ts'
 
 export interface BanStreamOptions {
   readonly config: RedisConfig
@@ -25,8 +33,9 @@ export interface BanStreamOptions {
   /** Called in the order of the stream, again for one known already. Until it is done the node is not current. */
   readonly onBan: (ban: Ban) => void | Promise<void>
   /**
-   * Redis has lost what stood at our position: bans may have been missed. Comes before the node is
-   * current again, and before what the stream still holds is read from its start.
+   * Bans may have been missed: those after our position have been trimmed from the stream, or Redis
+   * has lost it while this node was not there. Comes before the node is current again, and before
+   * what the stream still holds is read from its start.
    */
   readonly onGap?: () => void | Promise<void>
   /** Kept where the entries are that bans cover. Without a position all of the stream is read. */
@@ -89,6 +98,9 @@ export class BanStream {
   readonly #reading: Promise<void>
   readonly #caughtUp = Promise.withResolvers<void>()
   #position: StreamId
+  /** There is a position that bans must have been read from: of a former life, or of this one. */
+  #hasPosition: boolean
+  #hasCaughtUp = false
   /** Redis was asked on this connection whether it still has what stands at our position. */
   #isPositionSure = false
   #known = 1
@@ -101,6 +113,7 @@ export class BanStream {
     const { config, clocks, nodeId, position, random } = options
     this.#key = `${config.keyPrefix}bans`
     const saved = position.load()
+    this.#hasPosition = isStreamId(saved)
     this.#position = isStreamId(saved) ? saved : STREAM_START
     this.#currency = new Currency(clocks, this.#limits)
 
@@ -135,6 +148,11 @@ export class BanStream {
   /** For how long nothing has been sure. */
   lagMs(): number {
     return this.#currency.lagMs()
+  }
+
+  /** Every ban there was at some time in this life has been applied. */
+  get hasCaughtUp(): boolean {
+    return this.#hasCaughtUp
   }
 
   /** Settled when the node is current for the first time, or closed. */
@@ -192,21 +210,53 @@ export class BanStream {
     for (const entry of entries) await this.#apply(entry)
     if (entries.length > 0) await this.#moved()
     if (entries.length < READ_AT_ONCE) prove()
-    if (this.#currency.isCurrent()) this.#caughtUp.resolve()
+    if (this.#currency.isCurrent()) this.#catchUp()
+  }
+
+  #catchUp(): void {
+    if (this.#hasCaughtUp) return
+    this.#hasCaughtUp = true
+    // Where there was no ban yet, too: what comes after this must not be missed.
+    this.#hasPosition = true
+    this.#options.position.save(this.#position)
+    this.#caughtUp.resolve()
   }
 
   /** A position that Redis does not know has no place among what it has now. */
   async #assurePosition(): Promise<void> {
-    const position = this.#position
     this.#isPositionSure = true
     try {
-      if (position === STREAM_START) return
-      const range = this.#reader.send('xrange', this.#key, position, position)
-      if (decodeEntries(await within(range, BUDGET_MS)).length > 0) return
-      await this.#options.onGap?.()
+      const isKnown = await this.#isPositionKnown()
+      const isGap = isKnown ? false : !this.#hasCaughtUp || (await this.#isTrimmed())
+      if (isGap) await this.#options.onGap?.()
+      if (isKnown) return
       this.#position = STREAM_START
+      this.#options.position.save(STREAM_START)
     } catch (error) {
       this.#isPositionSure = false
+      throw error
+    }
+  }
+
+  async #isPositionKnown(): Promise<boolean> {
+    const position = this.#position
+    // At the start there is nothing to be known of, but what came after it must still be there.
+    if (position === STREAM_START) return !this.#hasPosition || !(await this.#isTrimmed())
+    const range = this.#reader.send('xrange', this.#key, position, position)
+    return decodeEntries(await within(range, BUDGET_MS)).length > 0
+  }
+
+  /**
+   * Whether the stream has lost its oldest. A Redis that lost all of it and began anew, while this
+   * node listened, has not: there was no time in which a ban could have been missed.
+   */
+  async #isTrimmed(): Promise<boolean> {
+    const about = this.#reader.send('xinfo', 'STREAM', this.#key)
+    try {
+      return isTrimmed(decodeFacts(await within(about, BUDGET_MS)), MAX_ENTRIES)
+    } catch (error) {
+      // There is no stream yet.
+      if (isAnswer(error)) return false
       throw error
     }
   }

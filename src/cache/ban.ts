@@ -9,6 +9,8 @@ export type BanRule =
   /** `*` any text without '/', `**` any text, `?` one character. */
   | { readonly kind: 'glob'; readonly bucket: string | undefined; readonly pattern: string }
   | { readonly kind: 'tag'; readonly bucket: string | undefined; readonly tag: string }
+  /** All that this node holds itself. Nobody orders it: it is declared where purges may have been missed. */
+  | { readonly kind: 'held' }
 
 export interface Ban {
   /** Unique in the fleet. */
@@ -34,6 +36,8 @@ export function describeRule(rule: BanRule): object {
       return { ...bucketOf(rule.bucket), prefix: rule.prefix }
     case 'tag':
       return { ...bucketOf(rule.bucket), tag: rule.tag }
+    case 'held':
+      return { held: true }
   }
 }
 

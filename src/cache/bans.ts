@@ -43,14 +43,18 @@ export class Bans {
     if (bans?.size === 0) this.#ofKeys.delete(key)
   }
 
-  /** The hardest ban that covers an entry: a hard one before a soft one, and of those the newest. */
-  covering(facts: EntryFacts): Ban | undefined {
+  /**
+   * The hardest ban that covers an entry: a hard one before a soft one, and of those the newest. What
+   * is shared with other nodes is swept by whoever purges: it is not this node's to disbelieve.
+   */
+  covering(facts: EntryFacts, isShared = false): Ban | undefined {
     if (facts.receivedAt > this.#newestAt) return undefined
     let hardest: Ban | undefined
     const own =
       this.#ofKeys.size === 0 ? undefined : this.#ofKeys.get(keyName(facts.bucket, facts.objectKey))
     for (const ban of own?.values() ?? []) hardest = harder(hardest, ban, facts)
     for (const { ban, matches } of this.#wide.values()) {
+      if (isShared && ban.rule.kind === 'held') continue
       if (matches(facts)) hardest = harder(hardest, ban, facts)
     }
     return hardest
@@ -78,6 +82,7 @@ function keyName(bucket: string, key: string): string {
 export function matcherFor(rule: BanRule): Matcher {
   switch (rule.kind) {
     case 'all':
+    case 'held':
       return () => true
     case 'bucket':
       return ({ bucket }) => bucket === rule.bucket

@@ -33,14 +33,11 @@ export function openCache(config: CacheConfig, use: CacheUse, emit: Emit): Cache
   const { sliceBytes, fetchSpanBytes, fillMemoryBytes } = config
   const spanSlices = Math.max(1, Math.floor(fetchSpanBytes / sliceBytes))
   const { redis } = config
-  // While Redis is away nobody can purge through it either: what is held is served meanwhile.
-  const isInDoubt = (): boolean => fleet !== undefined && !fleet.isCurrent() && !fleet.isCutOff()
+  const startedAt = now()
+  const trustedFrom = (): number => (fleet === undefined ? ALWAYS : trustedBy(fleet, startedAt))
   // A folder that was away may come back with bans of others.
-  const tiers = openTiers(config, emit, {
-    onBack: () => cache.purges.restore(),
-    isInDoubt,
-    maxBytesOf,
-  })
+  const onBack = (): void => comeBack(cache)
+  const tiers = openTiers(config, emit, { onBack, trustedFrom, maxBytesOf })
   const keepMs = redis?.ttlMs ?? 0
   const cache = new Cache(tiers, { sliceBytes, spanSlices, fillMemoryBytes, softMs, keepMs })
   const fleet = redis && joinFleet(redis, cache.purges, emit)
@@ -48,15 +45,34 @@ export function openCache(config: CacheConfig, use: CacheUse, emit: Emit): Cache
   return cache
 }
 
+const ALWAYS = Number.NEGATIVE_INFINITY
+const NEVER = Number.POSITIVE_INFINITY
+
+/** The instant since which what was received may be served, as far as purges of other nodes go. */
+function trustedBy(fleet: BanStream, startedAt: number): number {
+  if (fleet.isCurrent()) return ALWAYS
+  if (!fleet.isCutOff()) return NEVER
+  // While Redis is away nobody can purge through it either: what is held is served meanwhile. But what
+  // was purged before this life began is known only to Redis.
+  return fleet.hasCaughtUp ? ALWAYS : startedAt
+}
+
+/** The disk can be used again, and has been as it was left since. */
+function comeBack({ purges, fleet }: Cache): void {
+  purges.restore()
+  // What it lacks of the bans that were read meanwhile is saved to it now, unless it was not there
+  // when they were begun to be read: how far it knew them then has not been looked at.
+  if (fleet !== undefined && !purges.isListeningFromDisk) purges.disown(now())
+}
+
 /** Purges of other nodes come in, and ours go out. */
 function joinFleet(config: RedisConfig, purges: Purges, emit: Emit): BanStream {
-  let position: string | undefined
   return openBanStream({
     config,
     nodeId: randomUUID(),
-    onBan: (ban) => purges.declare(ban),
-    // Kept for this life only: a new one reads all that the stream still holds.
-    position: { load: () => position, save: (id) => (position = id) },
+    onBan: (ban) => purges.hear(ban),
+    onGap: () => purges.disown(now()),
+    position: { load: () => purges.heardUntil(), save: (id) => purges.keepHeard(id) },
     emit,
     clocks: { now, monotonic },
     random: Math.random,

@@ -6,7 +6,7 @@ import { DatabaseSync } from 'node:sqlite'
 
 import { sqliteTrouble } from './disk-trouble.ts'
 
-/** Another version's entries are dropped; its bans are kept. */
+/** Another version's entries are dropped; its bans are kept, and how far others' were heard. */
 const SCHEMA_VERSION = 2
 
 /** How long the thread may stand still because another process holds the lock. */
@@ -112,6 +112,7 @@ function migrate(database: DatabaseSync): void {
   database.exec(SCHEMA)
   database.exec(`
     CREATE TABLE IF NOT EXISTS bans (id TEXT PRIMARY KEY, json TEXT NOT NULL, at REAL NOT NULL);
+    CREATE TABLE IF NOT EXISTS heard (until TEXT NOT NULL);
     PRAGMA user_version = ${SCHEMA_VERSION};
   `)
 }

@@ -4,7 +4,7 @@
 // the tier steps aside and tries again by itself. What may be kept, and how long, is decided above.
 
 import type { Emit } from '../exchange/event.ts'
-import { SavedBans } from './disk-bans.ts'
+import { readHeard, SavedBans } from './disk-bans.ts'
 import type { SavedBan } from './disk-bans.ts'
 import { probeFolder } from './disk-files.ts'
 import { DiskFolder, removeIndex } from './disk-folder.ts'
@@ -145,6 +145,23 @@ export class DiskTier implements Tier {
     return this.#read(this.#bans.load(undefined), ({ index }) => this.#bans.load(index.database))
   }
 
+  /** As `saveBan` for bans of other nodes, and until where they are heard: one is never there without the other. */
+  saveHeard(bans: readonly SavedBan[], until: string): readonly string[] {
+    for (const ban of bans) this.#bans.save(ban)
+    this.#bans.hear(until)
+    return this.#read([], ({ index }) => this.#bans.settleHeard(index.database))
+  }
+
+  /** Undefined where other nodes were never listened to, and while the folder cannot be used. */
+  heardUntil(): string | undefined {
+    return this.#read(undefined, ({ index }) => readHeard(index.database))
+  }
+
+  /** The folder cannot be used: what is in it may come back. */
+  get isAway(): boolean {
+    return this.#folder === undefined
+  }
+
   dropBan(id: string): void {
     this.#bans.drop(id)
     this.#settleBans()
@@ -193,6 +210,7 @@ export class DiskTier implements Tier {
       if (this.#isIndexBroken) removeIndex(folder)
       this.#isIndexBroken = false
       this.#folder = this.#open()
+      this.#bans.begin()
     } catch {
       // Still away: that it is has been told.
       return

@@ -12,8 +12,8 @@ import { Tiers } from './tiers.ts'
 export interface TiersUse {
   /** Called when a tier that was lost can be used again. */
   readonly onBack: () => void
-  /** Purges may have been missed: nothing that is kept is to be believed. */
-  readonly isInDoubt: () => boolean
+  /** Purges may have been missed: what was received before this instant is not to be believed. */
+  readonly trustedFrom: () => number
   /** What the entries of one bucket may take in each tier that is bounded here. */
   readonly maxBytesOf: (bucket: string) => number | undefined
 }
@@ -27,7 +27,7 @@ export function openTiers(config: CacheConfig, emit: Emit, use: TiersUse): Tiers
     memory: memory.maxItemBytes,
     ...(redis && { redis: redis.maxItemBytes }),
   }
-  return new Tiers(tiers, { maxObjectBytes, isInDoubt: use.isInDoubt })
+  return new Tiers(tiers, { maxObjectBytes, trustedFrom: use.trustedFrom })
 }
 
 function openTier(

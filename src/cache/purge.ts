@@ -2,6 +2,7 @@
 // disk it outlives the process; what it covers is swept behind it, twice, because what was on its way
 // when it came may be put down after the first time; then it is of no more use and retires.
 
+import { randomUUID } from 'node:crypto'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 
 import { decodeBan } from './ban-record.ts'
@@ -29,6 +30,8 @@ interface Declared {
   readonly matches: Matcher
   /** Whoever saved a ban sweeps the disk for it: one of all the threads that share the folder. */
   isOwn: boolean
+  /** It was ordered here: what the nodes share is swept by one of them. */
+  isFromHere: boolean
   sweeps: number
 }
 
@@ -42,6 +45,9 @@ export class Purges {
   readonly #options: PurgesOptions
   readonly #declared = new Map<string, Declared>()
   readonly #counts = new Set<Promise<unknown>>()
+  /** Of other nodes, and not saved yet. */
+  #heard: Ban[] = []
+  #isListeningFromDisk = true
   readonly #timer: NodeJS.Timeout
   #tending: Promise<void> | undefined
   #isClosed = false
@@ -70,10 +76,49 @@ export class Purges {
   save(ban: Ban): boolean {
     const declared = this.#declare(ban)
     declared.isOwn = true
+    declared.isFromHere = ban.rule.kind !== 'held'
     declared.sweeps = 0
     void this.#tendSoon()
     const disk = this.#disk
     return disk === undefined || disk.saveBan(ban.id, JSON.stringify(ban), ban.at)
+  }
+
+  /** From another node. It counts at once; that it outlives this process, `heardUntil` sees to. */
+  hear(ban: Ban): void {
+    this.declare(ban)
+    this.#heard.push(ban)
+  }
+
+  /** All that was heard is kept where the entries are that it covers, with how far that is. */
+  keepHeard(until: string): void {
+    const heard = this.#heard
+    this.#heard = []
+    const saved = heard.map((ban) => ({ id: ban.id, json: JSON.stringify(ban), at: ban.at }))
+    for (const id of this.#disk?.saveHeard(saved, until) ?? []) {
+      const declared = this.#declared.get(id)
+      if (declared === undefined || declared.isOwn) continue
+      declared.isOwn = true
+      declared.sweeps = 0
+    }
+  }
+
+  /** How far the bans of other nodes are known to what is on disk; with all there are of those. */
+  heardUntil(): string | undefined {
+    const until = this.#disk?.heardUntil()
+    this.#isListeningFromDisk = this.#disk?.isAway !== true
+    // Another thread may have saved more since: what it has heard counts here, too.
+    this.restore()
+    return until
+  }
+
+  /** False when the disk could not be asked how far it has heard. */
+  get isListeningFromDisk(): boolean {
+    return this.#isListeningFromDisk
+  }
+
+  /** What this node holds may have been purged elsewhere, and nobody can say what of it. */
+  disown(at: number): void {
+    this.save({ id: randomUUID(), rule: { kind: 'held' }, at, isSoft: false })
   }
 
   /** What a ban of this rule would cover. Nothing is swept meanwhile. */
@@ -103,7 +148,8 @@ export class Purges {
   #declare(ban: Ban): Declared {
     const known = this.#declared.get(ban.id)
     if (known !== undefined) return known
-    const declared = { ban, matches: matcherFor(ban.rule), isOwn: false, sweeps: 0 }
+    const matches = matcherFor(ban.rule)
+    const declared = { ban, matches, isOwn: false, isFromHere: false, sweeps: 0 }
     this.#declared.set(ban.id, declared)
     this.#options.bans.declare(ban)
     return declared
@@ -120,20 +166,36 @@ export class Purges {
     await Promise.allSettled(this.#counts)
     this.restore()
     this.#retireRepeated()
+    // What is in a folder that cannot be used now is covered for as long as it is not swept.
+    if (this.#disk?.isAway === true) return
+    this.#adoptOrphans()
     await this.#sweep([...this.#declared.values()].filter((declared) => this.#isDue(declared)))
     this.#retireSwept()
   }
 
   #isDue({ ban, sweeps }: Declared): boolean {
-    // What a soft purge covered is of use for a while; what nobody renewed by then may go.
-    const due = ban.at + (ban.isSoft ? this.#options.softMs : 0) + sweeps * SETTLED_MS
-    return sweeps < 2 && this.#options.now() >= due
+    return sweeps < 2 && this.#options.now() >= this.#dueAt(ban) + sweeps * SETTLED_MS
+  }
+
+  /** What a soft purge covered is of use for a while; what nobody renewed by then may go. */
+  #dueAt({ at, isSoft }: Ban): number {
+    return at + (isSoft ? this.#options.softMs : 0)
+  }
+
+  /** Whoever saved them has ended before the disk was swept. */
+  #adoptOrphans(): void {
+    const saved = this.#saved()
+    const now = this.#options.now()
+    for (const declared of this.#declared.values()) {
+      const { ban, isOwn } = declared
+      if (isOwn || now - this.#dueAt(ban) <= ORPHANED_MS || !saved.has(ban.id)) continue
+      declared.isOwn = true
+      declared.sweeps = 0
+    }
   }
 
   async #sweep(due: readonly Declared[]): Promise<void> {
     if (due.length === 0) return
-    const now = this.#options.now()
-    for (const declared of due) declared.isOwn ||= now - declared.ban.at > ORPHANED_MS
     const own = due.filter(({ isOwn }) => isOwn)
     await Promise.all(this.#options.tiers.map((tier) => sweepTier(tier, due, own)))
     // Then it may not have come to its end.
@@ -204,9 +266,13 @@ function coverOf(covers: readonly Cover[]): (facts: EntryFacts) => boolean {
 }
 
 /** What one thread holds is its own to sweep; what all share is swept by one of them. */
-async function sweepTier(tier: Tier, due: readonly Cover[], own: readonly Cover[]): Promise<void> {
+async function sweepTier(
+  tier: Tier,
+  due: readonly Cover[],
+  own: readonly Declared[],
+): Promise<void> {
   if (!(tier instanceof DiskTier)) {
-    const covers = tier.name === 'memory' ? due : own
+    const covers = tier.name === 'memory' ? due : own.filter(({ isFromHere }) => isFromHere)
     if (covers.length > 0) await tier.sweep(coverOf(covers))
     return
   }
@@ -231,6 +297,7 @@ function knownBy(disk: DiskTier, rule: BanRule): Swept | Promise<Swept> | undefi
     case 'prefix':
     case 'glob':
     case 'tag':
+    case 'held':
       return undefined
   }
 }

@@ -214,7 +214,10 @@ describe('whoever only looks', () => {
   })
 
   test('believes nothing where purges may have been missed', async () => {
-    const tiers = new Tiers([new FakeTier('memory')], { ...NO_LIMITS, isInDoubt: () => true })
+    const tiers = new Tiers([new FakeTier('memory')], {
+      ...NO_LIMITS,
+      trustedFrom: () => Number.POSITIVE_INFINITY,
+    })
     tiers.put('k', sliceOf('k'))
     assert.equal(await tiers.untouched().get('k'), undefined)
     assert.equal((await tiers.look('k')).length, 1)

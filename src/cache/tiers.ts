@@ -38,8 +38,8 @@ export type Shelves = Pick<
 export interface TierLimits {
   /** The largest object any of whose slices a tier keeps. */
   readonly maxObjectBytes: Readonly<Partial<Record<TierName, number>>>
-  /** Purges may have been missed: nothing that is kept is to be believed. */
-  readonly isInDoubt?: () => boolean
+  /** Purges may have been missed: what was received before this instant is not to be believed. */
+  readonly trustedFrom?: () => number
 }
 
 export class Tiers {
@@ -58,7 +58,7 @@ export class Tiers {
   }
 
   get isInDoubt(): boolean {
-    return this.#limits.isInDoubt?.() === true
+    return this.#trustedFrom() === Number.POSITIVE_INFINITY
   }
 
   /** As they are for whoever must leave no trace: the same is found, and nothing kept or dropped. */
@@ -93,11 +93,12 @@ export class Tiers {
   }
 
   get(key: string): Found | undefined | Promise<Found | undefined> {
-    if (this.isInDoubt) return undefined
+    const from = this.#trustedFrom()
+    if (from === Number.POSITIVE_INFINITY) return undefined
     for (const [depth, tier] of this.#tiers.entries()) {
       const got = this.#ask(tier, key)
       if (got instanceof Promise) return this.#await(key, depth, got)
-      const found = this.#judge(key, got, tier, depth)
+      const found = this.#judge(key, trusted(got, from), tier, depth)
       if (found !== undefined) return found
     }
     return undefined
@@ -107,7 +108,13 @@ export class Tiers {
   isAtHand(key: string): boolean {
     const pending = this.#pending.get(key)
     if (pending !== undefined) return pending.entry !== undefined
-    return this.#tiers.some((tier) => tier.has?.(key) === true)
+    const from = this.#trustedFrom()
+    if (from === Number.POSITIVE_INFINITY) return false
+    // What memory has, it was given since.
+    const isAllTrusted = from === Number.NEGATIVE_INFINITY
+    return this.#tiers.some(
+      (tier) => (isAllTrusted || tier.name === 'memory') && tier.has?.(key) === true,
+    )
   }
 
   put(key: string, entry: Entry): void {
@@ -128,6 +135,10 @@ export class Tiers {
 
   async close(): Promise<void> {
     await Promise.all(this.#tiers.map((tier) => tier.close()))
+  }
+
+  #trustedFrom(): number {
+    return this.#limits.trustedFrom?.() ?? Number.NEGATIVE_INFINITY
   }
 
   /** From now on it is so, though the slower tiers are still at it; what they cannot keep they drop. */
@@ -171,7 +182,8 @@ export class Tiers {
       const got = late instanceof Promise ? await late.catch(missing) : late
       // It may have been put or removed while it was read.
       const pending = this.#pending.get(key)
-      const found = this.#judge(key, pending === undefined ? got : pending.entry, tier, depth)
+      const entry = trusted(pending === undefined ? got : pending.entry, this.#trustedFrom())
+      const found = this.#judge(key, entry, tier, depth)
       if (found !== undefined) return found
     }
     return undefined
@@ -179,7 +191,7 @@ export class Tiers {
 
   #judge(key: string, entry: Entry | undefined, tier: Tier, depth: number): Found | undefined {
     if (entry === undefined) return undefined
-    const ban = this.bans.covering(entry)
+    const ban = this.bans.covering(entry, tier.name === 'redis')
     if (ban !== undefined && !ban.isSoft) {
       void tier.remove(key)
       return undefined
@@ -199,6 +211,10 @@ export class Tiers {
     const max = this.#limits.maxObjectBytes[name]
     return entry.kind === 'head' || max === undefined || entry.objectBytes <= max
   }
+}
+
+function trusted(entry: Entry | undefined, from: number): Entry | undefined {
+  return entry !== undefined && entry.receivedAt >= from ? entry : undefined
 }
 
 interface Pending {
