@@ -18,6 +18,7 @@ import {
   runWorker,
   serve,
   statsCommand,
+  tokenCommand,
   USAGE,
   VERSION,
 } from './program/program.ts'
@@ -50,6 +51,8 @@ function run(command: Command): number | Promise<number> {
       return statsCommand(command.place, command.bucket, terminal())
     case 'explain':
       return explainCommand(command.place, command.request, { ...terminal(), json: command.json })
+    case 'token':
+      return tokenCommand(command.minting, terminal())
     case 'version':
       out(VERSION)
       return 0

@@ -5,10 +5,15 @@
 
 import type { Request } from '../exchange/request.ts'
 import type { IpFilterConfig } from '../config/ip-filter.ts'
+import type { Authenticator } from './authenticator.ts'
+import type { Claims } from './claims.ts'
 import { IpFilter } from './ip-filter.ts'
 import type { Listing } from './ip-filter.ts'
 
+export { Authenticator } from './authenticator.ts'
+export type { Claims } from './claims.ts'
 export type { Listing } from './ip-filter.ts'
+export { mintToken } from './signature.ts'
 
 export interface AccessQuestion {
   readonly request: Request
@@ -18,8 +23,6 @@ export interface AccessQuestion {
   /** The rest of the path. */
   readonly key: string
 }
-
-export type Claims = Readonly<Record<string, unknown>>
 
 export interface Identity {
   readonly subject: string | undefined
@@ -33,26 +36,39 @@ export interface Admitted {
 
 export interface AccessRules {
   readonly ipFilter: IpFilterConfig
+  /** Undefined: no token is asked for. */
+  readonly authenticator: Authenticator | undefined
 }
 
 const ANYBODY: Admitted = { identity: undefined }
 
 export class Access {
   readonly #ipFilter: IpFilter | undefined
+  readonly #authenticator: Authenticator | undefined
 
-  constructor({ ipFilter }: AccessRules) {
+  constructor({ ipFilter, authenticator }: AccessRules) {
     const isEmpty = ipFilter.allowlist.length === 0 && ipFilter.blocklist.length === 0
     this.#ipFilter = isEmpty ? undefined : new IpFilter(ipFilter)
+    this.#authenticator = authenticator
+  }
+
+  /** A token is asked of whoever comes. */
+  get isGuarded(): boolean {
+    return this.#authenticator !== undefined
   }
 
   /** Throws or rejects with the refusal; at once, where nothing has to be waited for. */
-  authorize({ address }: AccessQuestion): Admitted | Promise<Admitted> {
+  authorize({ request, address }: AccessQuestion): Admitted | Promise<Admitted> {
     this.filterAddress(address)
-    return ANYBODY
+    return this.authenticate(request)
   }
 
   /** Undefined where there is no filter. */
   filterAddress(address: string): Listing | undefined {
     return this.#ipFilter?.admit(address)
+  }
+
+  authenticate(request: Request): Admitted | Promise<Admitted> {
+    return this.#authenticator?.authenticate(request) ?? ANYBODY
   }
 }

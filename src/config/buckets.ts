@@ -4,6 +4,8 @@ import { isIP } from 'node:net'
 
 import type { CorsRules } from '../http/cors.ts'
 import { parseHost } from '../http/host.ts'
+import { authSchema, printAuth, toAuth } from './auth.ts'
+import type { AuthConfig } from './auth.ts'
 import { bucketCacheSchema, printBucketCache, toBucketCache } from './bucket-cache.ts'
 import type { BucketCacheConfig } from './bucket-cache.ts'
 import { corsIsSaidOnce, corsSchema, printCors, toCors } from './cors.ts'
@@ -31,6 +33,7 @@ export interface BucketConfig {
   readonly s3: S3Config
   readonly ipFilter: IpFilterConfig
   readonly cors: CorsRules | undefined
+  readonly auth: AuthConfig
   readonly cache: BucketCacheConfig
   readonly responseHeaders: ResponseHeadersConfig
   readonly metadataHeaders: boolean
@@ -91,6 +94,7 @@ export const bucketSchema = section(
     s3: s3Schema,
     ip_filter: ipFilterSchema.prefault({}),
     cors: corsSchema.optional(),
+    auth: authSchema.optional(),
     cache: bucketCacheSchema.prefault({}),
     response_headers: responseHeadersSchema.prefault({}),
     metadata_headers: flag().prefault(true),
@@ -171,8 +175,17 @@ function pairProblems(
   return problems
 }
 
-/** `cacheTtlMs` is how long objects are fresh where neither they nor the bucket say it. */
-export function toBucket(settings: BucketSettings, cacheTtlMs: number | undefined): BucketConfig {
+export interface BucketSurroundings {
+  /** How long objects are fresh where neither they nor the bucket say it. */
+  readonly cacheTtlMs: number | undefined
+  /** Where relative paths start. */
+  readonly folder: string
+}
+
+export function toBucket(
+  settings: BucketSettings,
+  { cacheTtlMs, folder }: BucketSurroundings,
+): BucketConfig {
   return {
     name: settings.name,
     pathPrefix: settings.path_prefix,
@@ -180,6 +193,7 @@ export function toBucket(settings: BucketSettings, cacheTtlMs: number | undefine
     s3: toS3(settings.s3),
     ipFilter: settings.ip_filter,
     cors: toCors(settings.cors),
+    auth: toAuth(settings.auth, folder),
     cache: toBucketCache(settings.cache, cacheTtlMs),
     responseHeaders: settings.response_headers,
     metadataHeaders: settings.metadata_headers,
@@ -203,6 +217,7 @@ export function printBucket(bucket: BucketConfig): object {
     s3: printS3(bucket.s3),
     ip_filter: printIpFilter(bucket.ipFilter),
     ...(bucket.cors === undefined ? {} : { cors: printCors(bucket.cors) }),
+    auth: printAuth(bucket.auth),
     cache: printBucketCache(bucket.cache),
     response_headers: bucket.responseHeaders,
     metadata_headers: bucket.metadataHeaders,

@@ -56,6 +56,7 @@ test('a bucket with a name, a prefix and an S3 bucket is a whole configuration',
       shutdown: { drainMs: 30_000, lameDuckMs: 0 },
       securityHeaders: true,
     },
+    jwt: undefined,
     buckets: [
       {
         name: 'a',
@@ -100,6 +101,7 @@ test('a bucket with a name, a prefix and an S3 bucket is a whole configuration',
         },
         ipFilter: { allowlist: [], blocklist: [] },
         cors: undefined,
+        auth: { enabled: false, jwt: undefined },
         cache: {
           enabled: true,
           ttlMs: 3_600_000,

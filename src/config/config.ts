@@ -5,6 +5,7 @@ import { dirname } from 'node:path'
 
 import { printAdmin, toAdmin } from './admin.ts'
 import type { AdminConfig } from './admin.ts'
+import { keyFileProblems } from './auth.ts'
 import { printBucket, toBucket } from './buckets.ts'
 import type { BucketConfig } from './buckets.ts'
 import { printCache, toCache, ttlOfMemory } from './cache.ts'
@@ -15,6 +16,8 @@ import { substituteAll } from './env.ts'
 import type { Environment } from './env.ts'
 import { readFiles } from './files.ts'
 import { certificateProblems, httpsSchema, toHttps } from './https.ts'
+import { printJwt, toJwt } from './jwt.ts'
+import type { JwtConfig } from './jwt.ts'
 import { printLogging, toLogging } from './logging.ts'
 import type { LoggingConfig } from './logging.ts'
 import { mergeTrees } from './merge.ts'
@@ -35,6 +38,8 @@ export { configSchema } from './schema.ts'
 export interface Config {
   readonly server: ServerConfig
   readonly buckets: readonly BucketConfig[]
+  /** By which tokens are verified where a bucket says nothing else. */
+  readonly jwt: JwtConfig | undefined
   readonly cache: CacheConfig
   readonly logging: LoggingConfig
   readonly admin: AdminConfig
@@ -69,6 +74,7 @@ export function loadConfig(file: string, env: Environment): Loaded {
     ...unset,
     ...(decoded.kind === 'refused' ? decoded.problems : []),
     ...httpsProblems(tree, folder),
+    ...keyFileProblems(tree, folder),
   ]
   if (decoded.kind === 'refused' || problems.length > 0) {
     return { kind: 'refused', problems: problems.map(located) }
@@ -89,7 +95,10 @@ function httpsProblems(tree: Mapping, folder: string): readonly Problem[] {
 function toConfig(settings: Settings, folder: string): Config {
   return {
     server: toServer(settings.server, folder),
-    buckets: settings.buckets.map((bucket) => toBucket(bucket, ttlOfMemory(settings.cache))),
+    buckets: settings.buckets.map((bucket) =>
+      toBucket(bucket, { cacheTtlMs: ttlOfMemory(settings.cache), folder }),
+    ),
+    jwt: settings.jwt && toJwt(settings.jwt, folder),
     cache: toCache(settings.cache, folder),
     logging: toLogging(settings.logging),
     admin: toAdmin(settings.admin, settings.metrics.port),
@@ -102,6 +111,7 @@ export function printConfig(config: Config): object {
   return {
     server: printServer(config.server),
     buckets: config.buckets.map(printBucket),
+    ...(config.jwt === undefined ? {} : { jwt: printJwt(config.jwt) }),
     cache: printCache(config.cache),
     logging: printLogging(config.logging),
     admin: printAdmin(config.admin),

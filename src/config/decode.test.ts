@@ -59,7 +59,7 @@ const broken: readonly [yaml: string, ...problems: string[]][] = [
   ['buckets: ${WORD}', 'buckets: wanted a list, found the value of ${WORD}'],
   // Unknown settings
   [`cash: {enabled: true}\n${one(s3)}`, 'cash: unknown setting'],
-  [one(`${s3}, auth: {enabled: true}`), 'buckets[0].auth: unknown setting'],
+  [one(`${s3}, authz: {enabled: true}`), 'buckets[0].authz: unknown setting (did you mean auth?)'],
   [inS3('acess_key: k'), 'buckets[0].s3.acess_key: unknown setting (did you mean access_key?)'],
   [inS3('keyPrefix: k'), 'buckets[0].s3.keyPrefix: unknown setting (did you mean key_prefix?)'],
   [withServer('Address: ":1"'), 'server.Address: unknown setting (did you mean address?)'],

@@ -2,13 +2,15 @@
 // and the list of settings that the documentation is held against.
 
 import { adminAddress, adminSchema } from './admin.ts'
+import { everyAuthHasKeys } from './auth.ts'
 import { isWrittenAddress, wouldCollide } from './address.ts'
 import { bucketSchema, bucketsRule } from './buckets.ts'
 import { cacheSchema } from './cache.ts'
 import { field, textOf } from './fields.ts'
+import { jwtSchema } from './jwt.ts'
 import { loggingSchema } from './logging.ts'
 import { metricsSchema } from './metrics.ts'
-import { section } from './section.ts'
+import { isToldElsewhere, section } from './section.ts'
 import type { Loose, RuleProblem } from './section.ts'
 import { serverAddress, serverSchema } from './server.ts'
 import type { KnownKeys } from './suggest.ts'
@@ -26,6 +28,7 @@ export const configShape = section(
     include: include.optional(),
     server: serverSchema.prefault({}),
     buckets: z.array(bucketSchema).min(1),
+    jwt: jwtSchema.optional(),
     cache: cacheSchema.prefault({}),
     logging: loggingSchema.prefault({}),
     admin: adminSchema.prefault({}),
@@ -33,6 +36,7 @@ export const configShape = section(
   },
   ({ buckets }) =>
     bucketsRule(buckets).map((found) => ({ ...found, path: ['buckets', ...found.path] })),
+  everyAuthHasKeys,
   listenersDiffer,
   oneOperationsPort,
 )
@@ -107,7 +111,7 @@ export function listSettings(): readonly Setting[] {
 function settingsBelow(schema: JsonSchema, path: string): readonly Setting[] {
   return propertiesOf(schema).flatMap(([name, property]) => {
     const at = path === '' ? name : `${path}.${name}`
-    const nested = nestedIn(property)
+    const nested = isToldElsewhere(property.description) ? undefined : nestedIn(property)
     if (nested !== undefined) return settingsBelow(nested, property === nested ? at : `${at}[]`)
     const isRequired = schema.required?.includes(name) === true
     return [{ path: at, isRequired, default: property.default }]

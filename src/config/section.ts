@@ -42,3 +42,14 @@ export function documentedDefault<S extends z.ZodType>(
 ): z.ZodOptional<S> {
   return schema.optional().meta({ documentedDefault: value })
 }
+
+const SAME = 'The same settings as '
+
+/** A section that has been told of elsewhere; the list of all settings does not repeat what is in it. */
+export function sameAs<S extends z.ZodType>(schema: S, path: string): S {
+  return schema.meta({ description: `${SAME}${path}` })
+}
+
+export function isToldElsewhere(description: string | undefined): boolean {
+  return description?.startsWith(SAME) === true
+}

@@ -21,6 +21,21 @@ export function compileTagPattern(pattern: string): (objectKey: string) => strin
 
 /** What is wrong with it, for an operator; undefined when nothing is. */
 export function faultOfTagPattern(pattern: string): string | undefined {
+  return faultOfSyntax(pattern) ?? faultOfCapture(tokensOf(pattern)) ?? faultOfPattern(pattern)
+}
+
+/** As above, of a pattern that is only to be found or not. */
+export function faultOfPattern(pattern: string): string | undefined {
+  const fault = faultOfSyntax(pattern)
+  if (fault !== undefined) return fault
+  const tokens = tokensOf(pattern)
+  if (tokens.some((text) => LOOKS_OR_REPEATS.test(text))) {
+    return 'it looks around or back, which is not allowed here'
+  }
+  return faultOfCost(tokens)
+}
+
+function faultOfSyntax(pattern: string): string | undefined {
   if (pattern.length > MOST_CHARACTERS) return `it may have ${MOST_CHARACTERS} characters`
   try {
     // Some limits are only met when a pattern is first used.
@@ -28,14 +43,16 @@ export function faultOfTagPattern(pattern: string): string | undefined {
   } catch {
     return 'it is not a regular expression'
   }
-  const tokens = [...pattern.matchAll(TOKEN)].map(([text]) => text)
-  if (!tokens.includes('(') && !tokens.some((text) => text.startsWith('(?<'))) {
-    return 'it has no group that captures'
-  }
-  if (tokens.some((text) => LOOKS_OR_REPEATS.test(text))) {
-    return 'it looks around or back, which is not allowed here'
-  }
-  return faultOfCost(tokens)
+  return undefined
+}
+
+function tokensOf(pattern: string): readonly string[] {
+  return [...pattern.matchAll(TOKEN)].map(([text]) => text)
+}
+
+function faultOfCapture(tokens: readonly string[]): string | undefined {
+  const captures = tokens.includes('(') || tokens.some((text) => text.startsWith('(?<'))
+  return captures ? undefined : 'it has no group that captures'
 }
 
 // One token each: an escape, a class, the opening of a group, a quantifier, any other character.
@@ -66,7 +83,7 @@ function faultOfCost(tokens: readonly string[]): string | undefined {
     if (closed?.hasChoice === true && outer !== undefined) outer.hasChoice = true
   }
   if (bits <= MOST_BITS) return undefined
-  return 'it could take long over some keys: begin it with ^, and use at most two of * + {n,}'
+  return 'it could take long over some texts: begin it with ^, and use at most two of * + {n,}'
 }
 
 const NESTED =

@@ -2,6 +2,7 @@
 
 import type { BucketConfig } from './buckets.ts'
 import type { CacheConfig } from './cache.ts'
+import type { JwtConfig } from './jwt.ts'
 import type { Problem } from './problem.ts'
 import type { S3Config } from './s3.ts'
 
@@ -10,14 +11,23 @@ const ownPaths: readonly string[] = ['/health', '/ready']
 interface Concerned {
   readonly buckets: readonly BucketConfig[]
   readonly cache: CacheConfig
+  readonly jwt: JwtConfig | undefined
 }
 
-export function warningsOf({ buckets, cache }: Concerned): Problem[] {
+export function warningsOf({ buckets, cache, jwt }: Concerned): Problem[] {
   return [
+    ...unusedJwt(buckets, jwt),
     ...buckets.flatMap((bucket, index) => bucketWarnings(bucket, `buckets[${index}]`)),
     ...cacheWarnings(cache),
     ...buckets.flatMap((bucket, index) => shareWarnings(bucket, cache, `buckets[${index}]`)),
   ]
+}
+
+function unusedJwt(buckets: readonly BucketConfig[], jwt: JwtConfig | undefined): Problem[] {
+  const isUsed = buckets.some(({ auth }) => auth.enabled && auth.jwt === undefined)
+  if (jwt?.enabled !== true || isUsed) return []
+  const message = 'protects nothing: no bucket has auth.enabled without a jwt of its own'
+  return [{ path: 'jwt', message, hint: 'add auth: { enabled: true } to the buckets it is for' }]
 }
 
 function cacheWarnings({ enabled, layers, redis, memory, sliceBytes }: CacheConfig): Problem[] {

@@ -57,6 +57,13 @@ export type Event =
       readonly failed: number
       readonly bytes: number
     }
+  | {
+      /** The keys of an issuer. */
+      readonly kind: 'key-set'
+      readonly url: string
+      readonly state: 'loaded' | 'failed'
+      readonly reason?: string | undefined
+    }
   | { readonly kind: 'draining'; readonly reason: string }
   | { readonly kind: 'drained'; readonly cut: number }
   | { readonly kind: 'bug'; readonly error: unknown; readonly requestId?: string }

@@ -23,9 +23,13 @@ export interface Arrival {
 export interface Facts {
   receive: Request | undefined
   route: { readonly bucket: string; readonly key: string } | undefined
+  /** Who was let in. */
+  access: { readonly user: string | undefined } | undefined
   obtain: OriginFact | undefined
   cache: CacheOutcome | undefined
-  refusal: { readonly code: RefusalCode; readonly cause: unknown } | undefined
+  refusal:
+    | { readonly code: RefusalCode; readonly cause: unknown; readonly user?: string | undefined }
+    | undefined
 }
 
 /** Grows while the body streams. */
@@ -56,6 +60,7 @@ export class Exchange {
   readonly facts: Facts = {
     receive: undefined,
     route: undefined,
+    access: undefined,
     obtain: undefined,
     cache: undefined,
     refusal: undefined,

@@ -7,6 +7,8 @@ const TABLE = {
   token_missing: [401, 'A token is needed.'],
   token_invalid: [401, 'The token is not valid.'],
   address_denied: [403, 'Nothing is served to this address.'],
+  token_expired: [401, 'The token has expired.'],
+  claims_denied: [403, 'The token does not allow this.'],
   origin_forbidden: [403, 'The object may not be read.'],
   no_route: [404, 'Nothing is served at this path.'],
   not_found: [404, 'The object does not exist.'],
@@ -19,6 +21,7 @@ const TABLE = {
   origin_failed: [502, 'The storage behind this path failed.'],
   origin_misconfigured: [502, 'The storage behind this path is not set up correctly.'],
   origin_unavailable: [503, 'The storage behind this path cannot be reached.'],
+  policy_unavailable: [503, 'Access cannot be decided at the moment.'],
   draining: [503, 'The server is about to end.'],
   too_busy: [503, 'There is too much to do already.'],
   origin_timeout: [504, 'The storage behind this path did not answer in time.'],
@@ -33,12 +36,15 @@ export interface RefusalDetails {
   readonly cause?: unknown
   /** A public sentence truer than the table's. */
   readonly message?: string
+  /** Who is refused, where that is known. */
+  readonly user?: string | undefined
 }
 
 export class Refusal extends Error {
   readonly code: RefusalCode
   readonly status: number
   readonly headers: readonly string[]
+  readonly user: string | undefined
 
   constructor(code: RefusalCode, details: RefusalDetails = {}) {
     super(details.message ?? TABLE[code][1], { cause: details.cause })
@@ -46,6 +52,7 @@ export class Refusal extends Error {
     this.code = code
     this.status = TABLE[code][0]
     this.headers = details.headers ?? []
+    this.user = details.user
   }
 }
 

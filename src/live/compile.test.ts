@@ -68,9 +68,10 @@ test('a bucket becomes a route, with what its settings say and an origin of its 
   await compiled(config, (result) => {
     const first = routeAt('/b0/x', result)
     const second = routeAt('/b1/x', result)
-    const { access: _x, askFor: _a, foreseeOrigin: _f, list: _l, cached: _c, ...plain } = first
-    const { access: _y, askFor: _b, foreseeOrigin: _g, list: _m, cached: _d, ...full } = second
+    const { access, askFor: _a, foreseeOrigin: _f, list: _l, cached: _c, ...plain } = first
+    const { access: _o, askFor: _b, foreseeOrigin: _g, list: _m, cached: _d, ...full } = second
     assert.notEqual(first.askFor, second.askFor)
+    assert.equal(access.isGuarded, false)
     assert.deepEqual([...result.origins.keys()], ['b0', 'b1'])
     assert.equal(result.snapshot.byBucket.get('b1'), routeAt('/b1/x', result))
     const { commonHeaders } = result.snapshot

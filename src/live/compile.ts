@@ -3,11 +3,12 @@
 
 import { AddressSet } from '../primitives/cidr.ts'
 import type { BucketConfig } from '../config/buckets.ts'
+import type { JwtConfig } from '../config/jwt.ts'
 import type { Config } from '../config/config.ts'
 import type { Emit } from '../exchange/event.ts'
 import { compileCors } from '../http/cors.ts'
 import type { CorsPolicy } from '../http/cors.ts'
-import { Access } from '../access/access.ts'
+import { Access, Authenticator } from '../access/access.ts'
 import type { Cache, CachePolicy } from '../cache/cache.ts'
 import { createTrail, Origin } from '../origin/origin.ts'
 import type { OriginForesight, OriginTally } from '../origin/origin.ts'
@@ -19,6 +20,8 @@ import { taggerFor } from './tags.ts'
 export interface Compiled {
   readonly snapshot: Snapshot
   readonly origins: ReadonlyMap<string, Origin>
+  /** Those that verify tokens; their keys may have to be had. */
+  readonly authenticators: readonly Authenticator[]
 }
 
 export interface CompileOptions {
@@ -36,6 +39,7 @@ export function compile({ config, cache, random, emit, tallyOf }: CompileOptions
   const { limits, securityHeaders, trustedProxies } = config.server
   const common = commonHeaders(securityHeaders)
   const origins = new Map<string, Origin>()
+  const authenticators = new Map<JwtConfig, Authenticator>()
   const routes = config.buckets.map((bucket) => {
     const { name, s3 } = bucket
     const origin = new Origin({ bucket: name, config: s3, random, emit, tally: tallyOf(name) })
@@ -48,7 +52,7 @@ export function compile({ config, cache, random, emit, tallyOf }: CompileOptions
       hosts: bucket.hosts,
       value: {
         ...rulesFor(bucket, common),
-        access: new Access(bucket),
+        access: accessTo(bucket, config.jwt, (jwt) => authenticatorFor(jwt, authenticators, emit)),
         askFor,
         foreseeOrigin,
         list: listerOf(origin),
@@ -64,7 +68,30 @@ export function compile({ config, cache, random, emit, tallyOf }: CompileOptions
     trustedProxies: trustedProxies.length === 0 ? undefined : new AddressSet(trustedProxies),
     commonHeaders: common,
   }
-  return { snapshot, origins }
+  return { snapshot, origins, authenticators: [...authenticators.values()] }
+}
+
+function accessTo(
+  { auth, ipFilter }: BucketConfig,
+  shared: JwtConfig | undefined,
+  authenticatorOf: (jwt: JwtConfig) => Authenticator,
+): Access {
+  if (!auth.enabled) return new Access({ ipFilter, authenticator: undefined })
+  const jwt = auth.jwt ?? shared
+  // The configuration was refused where there is none.
+  if (jwt === undefined) throw new Error('a bucket asks for tokens that nothing verifies')
+  return new Access({ ipFilter, authenticator: authenticatorOf(jwt) })
+}
+
+/** Buckets of one section have their keys, and what they remember, in common. */
+function authenticatorFor(
+  jwt: JwtConfig,
+  known: Map<JwtConfig, Authenticator>,
+  emit: Emit,
+): Authenticator {
+  const authenticator = known.get(jwt) ?? new Authenticator({ jwt, emit })
+  known.set(jwt, authenticator)
+  return authenticator
 }
 
 function corsByBucket(buckets: readonly BucketConfig[]): Snapshot['cors'] {
@@ -98,7 +125,8 @@ function cachedOrigin(
   const policy: CachePolicy = { ...bucket.cache, honourRequestDirectives: true }
   const route = cache.forRoute({ bucket: bucket.name, origin: originIdentity(bucket) })
   const tagsOf = taggerFor(bucket.cache.tags)
-  const intake = new ObjectIntake({ cache: route, policy, tagsOf, random, askFor })
+  const checksTokens = bucket.auth.enabled
+  const intake = new ObjectIntake({ cache: route, policy, checksTokens, tagsOf, random, askFor })
   return new CachedOrigin({ cache: route, policy, intake, askFor, createTrail })
 }
 

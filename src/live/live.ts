@@ -29,6 +29,7 @@ export class Live {
       : undefined
     this.#compiled = compile({ config, cache: this.#cache, random, emit, tallyOf: this.#tallyOf })
     for (const origin of this.#compiled.origins.values()) origin.start()
+    for (const authenticator of this.#compiled.authenticators) authenticator.start()
   }
 
   /** Undefined: nothing is cached. */
@@ -51,6 +52,7 @@ export class Live {
   }
 
   async close(): Promise<void> {
+    for (const authenticator of this.#compiled.authenticators) authenticator.close()
     const origins = [...this.#compiled.origins.values()]
     await Promise.all(origins.map((origin) => origin.close()))
     await this.#cache?.close()

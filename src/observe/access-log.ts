@@ -16,6 +16,8 @@ export interface AccessLine {
   readonly ttfb_ms: number | undefined
   readonly bucket: string | undefined
   readonly key: string | undefined
+  /** The subject of the token, never the token. */
+  readonly user: string | undefined
   readonly replica: string | undefined
   readonly attempts: number | undefined
   readonly failovers: readonly string[] | undefined
@@ -25,7 +27,8 @@ export interface AccessLine {
 }
 
 export function accessLine({ arrival, facts, sent }: Exchange): AccessLine {
-  const { receive, route, obtain, refusal } = facts
+  const { receive, route, access, obtain, refusal } = facts
+  const user = access?.user ?? refusal?.user
   const failed = obtain?.failed ?? []
   return {
     request_id: arrival.id,
@@ -42,6 +45,7 @@ export function accessLine({ arrival, facts, sent }: Exchange): AccessLine {
         : milliseconds(sent.firstByteAt - arrival.startedAt),
     bucket: route?.bucket,
     key: route === undefined ? undefined : fit(route.key, KEY_BYTES),
+    user: user === undefined ? undefined : fit(user, USER_BYTES),
     replica: obtain?.replica,
     attempts: obtain?.attempts,
     failovers: failed.length === 0 ? undefined : failed.slice(0, MOST_FAILOVERS).map(describe),
@@ -71,6 +75,7 @@ const PATH_BYTES = 1300
 /** S3's own limit, and then some for what JSON escapes. */
 const KEY_BYTES = 1100
 const HOST_BYTES = 255
+const USER_BYTES = 255
 const CAUSE_BYTES = 250
 const MOST_FAILOVERS = 4
 const CUT = '…'

@@ -5,9 +5,13 @@ import type { Level, Log } from './log.ts'
 
 export function writeEvent(log: Log, event: Event): void {
   const { level: usual, message } = SENTENCES[event.kind]
-  const isGoodNews = event.kind === 'replica-health' && event.health === 'healthy'
-  const level = isGoodNews ? 'info' : usual
+  const level = isGoodNews(event) ? 'info' : usual
   log.event(level, factsOf(event), message)
+}
+
+function isGoodNews(event: Event): boolean {
+  if (event.kind === 'key-set') return event.state === 'loaded'
+  return event.kind === 'replica-health' && event.health === 'healthy'
 }
 
 const SENTENCES: Readonly<Record<Event['kind'], { level: Level; message: string }>> = {
@@ -21,6 +25,7 @@ const SENTENCES: Readonly<Record<Event['kind'], { level: Level; message: string 
   tier: { level: 'warn', message: 'a cache tier stepped aside or came back' },
   admin: { level: 'info', message: 'an operator called' },
   prewarm: { level: 'info', message: 'a prewarming task has ended' },
+  'key-set': { level: 'warn', message: 'the keys of an issuer were asked for' },
   draining: { level: 'info', message: 'no new connections are taken; transfers finish' },
   drained: { level: 'info', message: 'all connections are closed' },
   bug: { level: 'error', message: 'an unexpected error' },

@@ -14,6 +14,7 @@ export type Command =
       readonly request: ExplainRequest
       readonly json: boolean
     }
+  | { readonly kind: 'token'; readonly minting: Minting }
   | { readonly kind: 'help' | 'version' }
   | { readonly kind: 'mistaken'; readonly message: string }
 
@@ -40,6 +41,15 @@ export interface Prewarming {
   readonly isAwaited: boolean
 }
 
+/** A token to be made, as it was written. */
+export interface Minting {
+  readonly secret: string | undefined
+  /** `name=value` each. */
+  readonly claims: readonly string[]
+  readonly expires: string
+  readonly algorithm: string
+}
+
 export const USAGE = `sluice [serve] [--config config.yaml]    serve
 sluice check [--config config.yaml]      load and validate; every problem with its path (also --test)
 sluice config [--config config.yaml]     the effective configuration, secrets masked
@@ -51,7 +61,9 @@ sluice prewarm --bucket B [--prefix P] [--no-recursive] [--max-files N] | --buck
 sluice stats [BUCKET]                    what the cache holds, and how often it was of use
 sluice explain PATH [--method M] [--host H] [--address IP] [--header 'Name: value']… [--json]
                                          what a request would get, and why, without serving it
-  of these: [--admin http://127.0.0.1:9090] [--token T, else SLUICE_ADMIN_TOKEN]
+  of the last four: [--admin http://127.0.0.1:9090] [--token T, else SLUICE_ADMIN_TOKEN]
+sluice token [--secret S, else SLUICE_JWT_SECRET] [--claim NAME=VALUE]… [--expires 1h] [--algorithm HS256]
+                                         a token for trying things out
 sluice --version | --help`
 
 const OPTIONS = {
@@ -73,6 +85,10 @@ const OPTIONS = {
   address: { type: 'string' },
   header: { type: 'string', multiple: true },
   json: { type: 'boolean' },
+  secret: { type: 'string' },
+  claim: { type: 'string', multiple: true },
+  expires: { type: 'string' },
+  algorithm: { type: 'string' },
   'no-recursive': { type: 'boolean' },
   'max-files': { type: 'string' },
   wait: { type: 'boolean' },
@@ -87,6 +103,7 @@ const OWNERS: readonly (readonly [commands: readonly string[], ...options: (keyo
   [['purge', 'prewarm'], 'bucket', 'key', 'prefix'],
   [['purge'], 'pattern', 'tag', 'all', 'soft', 'dry-run'],
   [['prewarm'], 'no-recursive', 'max-files', 'wait'],
+  [['token'], 'secret', 'claim', 'expires', 'algorithm'],
   [['explain'], 'method', 'host', 'address', 'header', 'json'],
   [['purge', 'prewarm', 'stats', 'explain'], 'admin', 'token'],
 ]
@@ -130,6 +147,8 @@ function commandFor([name = 'serve', ...rest]: readonly string[], values: Values
       return { kind: 'stats', place: placeOf(values), bucket: argument }
     case 'explain':
       return explainCommandOf(argument, values)
+    case 'token':
+      return { kind: 'token', minting: mintingOf(values) }
     default:
       return mistaken(`unknown command: ${name}`)
   }
@@ -174,6 +193,10 @@ function prewarmingOf({ bucket, key: keys, prefix, wait, ...more }: Values): Pre
   const recursive = isFlat === true ? false : undefined
   const max = written === undefined ? undefined : Number(written)
   return { order: { bucket, keys, prefix, recursive, max_files: max }, isAwaited: wait === true }
+}
+
+function mintingOf({ secret, claim, expires = '1h', algorithm = 'HS256' }: Values): Minting {
+  return { secret, claims: claim ?? [], expires, algorithm }
 }
 
 function mistaken(message: string): Command {

@@ -35,6 +35,19 @@ export class Account {
     }
   }
 
+  /** As `take`, of what may have to be waited for. */
+  async takeAwaited<Taken>(
+    step: string,
+    take: () => Taken | Promise<Taken>,
+    tell: (taken: Taken) => Told,
+  ): Promise<Taken> {
+    const taken = await Promise.resolve()
+      .then(take)
+      .catch((error: unknown) => this.take(step, () => rethrow(error), tell))
+    this.steps.push({ step, ...tell(taken) })
+    return taken
+  }
+
   tell(step: ExplainedStep): void {
     this.steps.push(step)
   }
@@ -43,6 +56,10 @@ export class Account {
   get isOver(): boolean {
     return this.steps.at(-1)?.outcome === 'refused'
   }
+}
+
+function rethrow(error: unknown): never {
+  throw error
 }
 
 /** A step that is only there where it ends everything. */

@@ -1,6 +1,7 @@
 // What is told of a request before anything is looked for: how it was understood, which bucket it
 // goes to, and what it asks of it.
 
+import type { Admitted } from '../access/access.ts'
 import type { Request } from '../exchange/request.ts'
 import { queryParameter } from '../http/query.ts'
 import { formatRange } from '../http/range.ts'
@@ -54,6 +55,11 @@ const BECAUSE: Readonly<Record<NearMiss<Route>['because'], (route: Routable<Rout
 function tellNearMiss({ route, because }: NearMiss<Route>): object {
   const { prefix, hosts, value } = route
   return { bucket: value.bucket, path_prefix: prefix, hosts, because: BECAUSE[because](route) }
+}
+
+export function tellAccess({ identity }: Admitted): Told {
+  const reason = 'The token is valid, and its claims are those that are asked for.'
+  return { outcome: 'admitted', reason, user: identity?.subject ?? null }
 }
 
 export function tellPlan(plan: Plan, { headers, query }: Request): Told {

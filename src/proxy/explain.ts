@@ -15,7 +15,7 @@ import { tellCache } from './explain-cache.ts'
 import { tellOrigin } from './explain-origin.ts'
 import { preflightRoute } from './cors.ts'
 import { tellCors, tellFilter } from './explain-access.ts'
-import { tellNoRoute, tellPlan, tellRequest, tellRoute } from './explain-request.ts'
+import { tellAccess, tellNoRoute, tellPlan, tellRequest, tellRoute } from './explain-request.ts'
 import { isBareRoot, ownReply } from './handle.ts'
 import { planFor } from './plan.ts'
 import { receive } from './receive.ts'
@@ -114,6 +114,9 @@ async function live(raw: RawRequest, place: Place): Promise<Life> {
     () => access.filterAddress(address),
     (listing) => tellFilter(listing, address),
   )
+  if (access.isGuarded) {
+    await account.takeAwaited('access', () => access.authenticate(request), tellAccess)
+  }
   if (isBareRoot(route, rest, request.path)) {
     const reply = redirectToSlash(request, route)
     const why = 'Relative links of the index document need the slash that the path lacks.'

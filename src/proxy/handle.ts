@@ -1,6 +1,7 @@
 // The life of one request, in the order it happens. The order is the security model, so it stays
 // visible as a straight line.
 
+import type { Admitted } from '../access/access.ts'
 import { noBody } from '../exchange/body.ts'
 import type { Exchange } from '../exchange/exchange.ts'
 import type { Reply } from '../exchange/reply.ts'
@@ -41,8 +42,8 @@ export function handle(
   const { clientAddress: address } = exchange.arrival
   const admitted = route.access.authorize({ request, address, bucket: route.bucket, key: rest })
   const wanted = { request, route, rest }
-  if (!(admitted instanceof Promise)) return serve(wanted, exchange)
-  return admitted.then(() => serve(wanted, exchange))
+  if (!(admitted instanceof Promise)) return serve(wanted, admitted, exchange)
+  return admitted.then((visitor) => serve(wanted, visitor, exchange))
 }
 
 /** Whose `cors` goes with the answer. */
@@ -58,7 +59,12 @@ interface Wanted {
 }
 
 /** To whom it has been allowed. */
-function serve({ request, route, rest }: Wanted, exchange: Exchange): Reply | Promise<Reply> {
+function serve(
+  { request, route, rest }: Wanted,
+  { identity }: Admitted,
+  exchange: Exchange,
+): Reply | Promise<Reply> {
+  if (identity !== undefined) exchange.note('access', { user: identity.subject })
   if (isBareRoot(route, rest, request.path)) return redirectToSlash(request, route)
   const plan = planFor(route, rest, request)
   exchange.note('route', { bucket: route.bucket, key: plan.key })

@@ -49,6 +49,8 @@ export type Taken =
 export interface IntakeOptions {
   readonly cache: RouteCache
   readonly policy: CachePolicy
+  /** Whoever is answered has shown a token: what they send is no reason to keep nothing. */
+  readonly checksTokens: boolean
   /** Tags of an object, by which it can be purged. */
   readonly tagsOf: (head: ObjectHead, key: string) => readonly string[]
   readonly random: () => number
@@ -189,12 +191,12 @@ export class ObjectIntake {
     { requestedAt, receivedAt, headers }: Pick<Reception, 'requestedAt' | 'receivedAt' | 'headers'>,
     jitter = this.#options.random(),
   ): StoreDecision {
-    const { policy } = this.#options
+    const { policy, checksTokens } = this.#options
     const { caching, etag, lastModified, size } = head
     const hasValidator = etag !== undefined || lastModified !== undefined
     const facts = { status, ...caching, hasValidator, size, requestedAt, receivedAt }
     const directives = parseRequestDirectives(headers['cache-control'], headers.pragma)
-    const isAuthorized = headers.authorization !== undefined
+    const isAuthorized = !checksTokens && headers.authorization !== undefined
     return storeDecision(facts, policy, { headers, directives, isAuthorized }, jitter)
   }
 }

@@ -1,0 +1,155 @@
+// What a verified token says, held against the clock, the configuration, and the rules. Pure: the
+// signature is another's business.
+
+import type { ClaimCondition, ClaimRule, Plain, RuleValue } from '../config/claim-rules.ts'
+
+export type Claims = Readonly<Record<string, unknown>>
+
+/** When a token is good, in epoch ms. */
+export interface Validity {
+  /** Infinity where it never ends. */
+  readonly until: number
+  readonly from: number
+}
+
+export interface Registered {
+  readonly issuers: readonly string[]
+  readonly audiences: readonly string[]
+  readonly leewayMs: number
+}
+
+/** RFC 7519 §4.1.4 and §4.1.5; undefined where an instant is none. */
+export function validityOf(claims: Claims, leewayMs: number): Validity | undefined {
+  const until = instant(claims, 'exp') ?? Number.POSITIVE_INFINITY
+  const from = instant(claims, 'nbf') ?? Number.NEGATIVE_INFINITY
+  const issuedAt = instant(claims, 'iat') ?? 0
+  if (Number.isNaN(until) || Number.isNaN(from) || Number.isNaN(issuedAt)) return undefined
+  return { until: until + leewayMs, from: from - leewayMs }
+}
+
+function instant(claims: Claims, name: string): number | undefined {
+  const value = own(claims, name)
+  if (value === undefined) return undefined
+  return typeof value === 'number' && Number.isFinite(value) ? value * 1000 : Number.NaN
+}
+
+/** RFC 7519 §4.1.1 and §4.1.3. What is not asked for may be anything. */
+export function faultOfParties(claims: Claims, { issuers, audiences }: Registered) {
+  const issuer = own(claims, 'iss')
+  if (issuers.length > 0 && !(typeof issuer === 'string' && issuers.includes(issuer))) {
+    return 'another issuer'
+  }
+  if (audiences.length === 0) return undefined
+  const audience = own(claims, 'aud')
+  const named: readonly unknown[] = Array.isArray(audience) ? audience : [audience]
+  const isMeant = named.some((name) => typeof name === 'string' && audiences.includes(name))
+  return isMeant ? undefined : 'another audience'
+}
+
+export function own(of: object, name: string): unknown {
+  // Names come from a file, and a claim may be called `__proto__`.
+  const value: unknown = Object.hasOwn(of, name) ? Reflect.get(of, name) : undefined
+  return value === null ? undefined : value
+}
+
+/** All conditions hold. */
+export type Grant = (claims: Claims) => boolean
+
+export function compileClaims(conditions: readonly ClaimCondition[]): Grant {
+  const tests = conditions.map((condition): Grant => {
+    if (!('anyOf' in condition)) return compileRule(condition)
+    const choices = condition.anyOf.map(compileRule)
+    return (claims) => choices.some((holds) => holds(claims))
+  })
+  return (claims) => tests.every((holds) => holds(claims))
+}
+
+function compileRule(rule: ClaimRule): Grant {
+  const path = rule.claim.split('.')
+  const holds = testFor(rule)
+  if (rule.operator === 'exists') {
+    const isWanted = rule.value !== false
+    return (claims) => (find(claims, rule.claim, path) !== undefined) === isWanted
+  }
+  // What is not there holds for nothing, `not_equals` included: access fails closed.
+  return (claims) => {
+    const found = find(claims, rule.claim, path)
+    return found !== undefined && holds(found)
+  }
+}
+
+/** A claim of that very name first, then what lies below its parts. */
+function find(claims: Claims, name: string, path: readonly string[]): unknown {
+  const literal = own(claims, name)
+  if (literal !== undefined || path.length === 1) return literal
+  let at: unknown = claims
+  for (const part of path) {
+    if (typeof at !== 'object' || at === null || Array.isArray(at)) return undefined
+    at = own(at, part)
+  }
+  return at
+}
+
+type Test = (found: unknown) => boolean
+
+function testFor({ operator, value }: ClaimRule): Test {
+  switch (operator) {
+    case 'exists':
+      return () => true
+    case 'equals':
+      return (found) => isEqual(found, value)
+    case 'not_equals':
+      return (found) => !isEqual(found, value) && !elementsOf(found).some((one) => one === value)
+    case 'in': {
+      const wanted = new Set<unknown>(Array.isArray(value) ? value : [value])
+      return (found) => elementsOf(found).some((one) => wanted.has(one))
+    }
+    case 'contains':
+      return (found) => contains(found, value)
+    case 'gt':
+      return measured(value, (found, limit) => found > limit)
+    case 'gte':
+      return measured(value, (found, limit) => found >= limit)
+    case 'lt':
+      return measured(value, (found, limit) => found < limit)
+    case 'lte':
+      return measured(value, (found, limit) => found <= limit)
+    case 'regex':
+      return matches(String(value))
+  }
+}
+
+/** Of the same kind, and of a list the same elements in the same order. */
+function isEqual(found: unknown, value: RuleValue | undefined): boolean {
+  if (!isList(value)) return found === value
+  if (!Array.isArray(found) || found.length !== value.length) return false
+  return value.every((item, index) => found[index] === item)
+}
+
+function isList(value: RuleValue | undefined): value is readonly Plain[] {
+  return Array.isArray(value)
+}
+
+function elementsOf(found: unknown): readonly unknown[] {
+  return Array.isArray(found) ? found : [found]
+}
+
+function contains(found: unknown, value: unknown): boolean {
+  if (Array.isArray(found)) return found.includes(value)
+  return typeof found === 'string' && typeof value === 'string' && found.includes(value)
+}
+
+function measured(value: unknown, holds: (found: number, limit: number) => boolean): Test {
+  if (typeof value !== 'number') return () => false
+  return (found) => typeof found === 'number' && holds(found, value)
+}
+
+/** Longer texts match nothing: the pattern was weighed against these. */
+const MOST_CHARACTERS = 1024
+
+function matches(pattern: string): Test {
+  const expression = new RegExp(pattern, 'u')
+  const test = (one: unknown): boolean =>
+    typeof one === 'string' && one.length <= MOST_CHARACTERS && expression.test(one)
+  return (found) => elementsOf(found).some(test)
+}
