@@ -19,7 +19,10 @@ function ours(maxBytes: number): Policy {
       return true
     }
     const added = new Resident('', id, bytes, undefined)
-    if (residency.admit(added)) held.set(id, added)
+    if (residency.makeRoom(bytes)) {
+      residency.add(added)
+      held.set(id, added)
+    }
     return false
   }
 }

@@ -24,8 +24,11 @@ import {
 } from './program/program.ts'
 import type { Command, Terminal, World } from './program/program.ts'
 
-/** Of the workers' heaps too, however the program was started. */
-const YOUNG_GENERATION = '--max-semi-space-size=4'
+/**
+ * Of the workers' heaps too, however the program was started. What leaves the cache dies old: a heap
+ * that may only grow by so much between two collections does not take as much again as the cache.
+ */
+const HEAP_FLAGS = ['--max-semi-space-size=4', '--heap-growing-percent=30']
 
 function out(line: string): void {
   process.stdout.write(`${line}\n`)
@@ -102,6 +105,6 @@ function world(): World {
   }
 }
 
-setFlagsFromString(YOUNG_GENERATION)
+for (const flag of HEAP_FLAGS) setFlagsFromString(flag)
 if (isMainThread) process.exitCode = await run(readArguments(process.argv.slice(2)))
 else if (parentPort !== null) await runWorker(parentPort, workerData)

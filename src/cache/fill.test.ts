@@ -86,7 +86,7 @@ function open(options: Partial<FillOptions> = {}): Opened {
     firstIndex: 0,
     lastIndex: 4,
     isHeld: () => false,
-    onSlice: (index, bytes) => slices.set(index, Buffer.from(bytes).toString()),
+    onSlice: (index, bytes) => slices.set(index, Buffer.from(bytes.bytes).toString()),
     onEnd: (isCutOff) => ends.push(isCutOff),
     onFree: () => (opened.frees += 1),
     ...options,

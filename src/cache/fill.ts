@@ -2,7 +2,8 @@
 // goes to the tiers; the one in progress and the one before it are held here, so that readers can
 // follow live. No slice is begun before the fastest reader has come to the one before it.
 
-import type { Flow, Sink, StreamBody } from '../exchange/body.ts'
+import type { Flow, Loan, Sink, StreamBody } from '../exchange/body.ts'
+import { FillBuffer } from './fill-buffer.ts'
 
 export interface FillReader {
   /** Absolute position of the next byte it wants. */
@@ -18,12 +19,12 @@ export interface FillOptions {
   /** The run, inclusive. */
   readonly firstIndex: number
   readonly lastIndex: number
-  readonly onSlice: (index: number, bytes: Uint8Array) => void
+  readonly onSlice: (index: number, slice: FillBuffer) => void
   /** Already kept, or on its way elsewhere: there is no need to fetch it again. */
   readonly isHeld: (index: number) => boolean
   /** No more comes. Cut off: the source had more to give. */
   readonly onEnd: (isCutOff: boolean) => void
-  /** It has ended and its last reader has left: it holds nothing any more. May come twice. */
+  /** It has ended and its last reader has left: it holds nothing any more. */
   readonly onFree: () => void
 }
 
@@ -34,19 +35,20 @@ export class Fill implements Sink {
   readonly #readers = new Set<FillReader>()
   #flow: Flow | undefined
   #index: number
-  #current: Buffer
+  #current: FillBuffer
   #filled = 0
-  #previous: Buffer | undefined
+  #previous: FillBuffer | undefined
   /** What came before there was room for it. */
   #rest: Uint8Array = NOTHING_YET
   #isEnded = false
   #isPaused = false
+  #isFree = false
   #failure: Error | undefined
 
   constructor(options: FillOptions) {
     this.#options = options
     this.#index = options.firstIndex
-    this.#current = Buffer.allocUnsafeSlow(this.#lengthOf(options.firstIndex))
+    this.#current = new FillBuffer(this.#lengthOf(options.firstIndex))
   }
 
   get isEnded(): boolean {
@@ -94,13 +96,22 @@ export class Fill implements Sink {
 
   /** What is here from a position on, to the end of its slice; undefined when it left for the tiers. */
   view(position: number): Uint8Array | undefined {
+    if (this.#isFree) return undefined
     const { sliceBytes } = this.#options
     const index = Math.floor(position / sliceBytes)
     const offset = position - index * sliceBytes
-    if (index === this.#index) return this.#current.subarray(offset, Math.max(offset, this.#filled))
-    if (index === this.#index - 1) return this.#previous?.subarray(offset)
+    if (index === this.#index) {
+      return this.#current.bytes.subarray(offset, Math.max(offset, this.#filled))
+    }
+    if (index === this.#index - 1) return this.#previous?.bytes.subarray(offset)
     // Still to come: nothing yet.
     return index > this.#index && !this.#isEnded ? NOTHING_YET : undefined
+  }
+
+  /** For whoever was given what is here from a position on, in the same turn. */
+  lend(position: number): Loan | undefined {
+    const index = Math.floor(position / this.#options.sliceBytes)
+    return (index === this.#index ? this.#current : this.#previous)?.lend()
   }
 
   /** Whether a position lies before what is arriving: its slice was finished. */
@@ -132,8 +143,9 @@ export class Fill implements Sink {
   #takeIn(): void {
     while (this.#rest.byteLength > 0 && !this.#isEnded && !this.#mustWait()) {
       if (this.#isFull()) this.#beginSlice()
-      const part = this.#rest.subarray(0, this.#current.byteLength - this.#filled)
-      this.#current.set(part, this.#filled)
+      const { bytes } = this.#current
+      const part = this.#rest.subarray(0, bytes.byteLength - this.#filled)
+      bytes.set(part, this.#filled)
       this.#filled += part.byteLength
       this.#rest = this.#rest.subarray(part.byteLength)
       if (this.#isFull()) this.#completeSlice()
@@ -143,7 +155,7 @@ export class Fill implements Sink {
   }
 
   #isFull(): boolean {
-    return this.#filled === this.#current.byteLength
+    return this.#filled === this.#current.bytes.byteLength
   }
 
   #completeSlice(): void {
@@ -153,9 +165,10 @@ export class Fill implements Sink {
   }
 
   #beginSlice(): void {
+    this.#previous?.giveBack()
     this.#previous = this.#current
     this.#index += 1
-    this.#current = Buffer.allocUnsafeSlow(this.#lengthOf(this.#index))
+    this.#current = new FillBuffer(this.#lengthOf(this.#index))
     this.#filled = 0
   }
 
@@ -192,6 +205,10 @@ export class Fill implements Sink {
   }
 
   #freeIfLeft(): void {
-    if (this.#readers.size === 0) this.#options.onFree()
+    if (this.#readers.size > 0 || this.#isFree) return
+    this.#isFree = true
+    this.#current.giveBack()
+    this.#previous?.giveBack()
+    this.#options.onFree()
   }
 }

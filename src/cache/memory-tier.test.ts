@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
+import type { Loan } from '../exchange/body.ts'
 import { assertSameEntry, headEntry, patternBytes, sliceEntry, START } from './entries.contract.ts'
 import { MemoryTier } from './memory-tier.ts'
+import { bytesFrom } from './tier.ts'
+import type { SliceEntry } from './tier.ts'
 import { tierContract } from './tier.contract.ts'
 
 tierContract(
@@ -70,19 +73,67 @@ test('a head outlives the slices that were asked for as often', () => {
   assert.deepEqual([kept('head'), kept('slice')], [8, 0])
 })
 
-test('bytes that somebody was given stay as they were when their slice is evicted', () => {
+test('bytes that are lent stay as they were when their slice is evicted, until they are back', () => {
   const tier = tierOf(MIB)
-  tier.put('given', sliceEntry(patternBytes(100_000, 1)))
-  tier.put('not given', sliceEntry(patternBytes(100_000, 2)))
-  const given = tier.get('given')
-  for (let seed = 3; seed < 60; seed += 1) {
-    tier.put(`key ${seed}`, sliceEntry(patternBytes(100_000, seed)))
+  tier.put('lent', sliceEntry(patternBytes(100_000, 1)))
+  const lent = sliceOf(tier, 'lent')
+  const loans = [lent.lender?.lend(), lent.lender?.lend()]
+  const putMany = (): void => {
+    for (let seed = 3; seed < 60; seed += 1) {
+      tier.put(`key ${seed}`, sliceEntry(patternBytes(100_000, seed)))
+    }
   }
-  tier.remove('given')
-  tier.put('another', sliceEntry(patternBytes(100_000, 99)))
-  assertSameEntry(given, sliceEntry(patternBytes(100_000, 1)))
-  assertSameEntry(tier.get('another'), sliceEntry(patternBytes(100_000, 99)))
+  putMany()
+  tier.remove('lent')
+  loans[0]?.giveBack()
+  putMany()
+  assert.deepEqual(Buffer.compare(lent.bytes, patternBytes(100_000, 1)), 0)
+  loans[1]?.giveBack()
+  putMany()
+  assert.notEqual(Buffer.compare(lent.bytes, patternBytes(100_000, 1)), 0)
+  assertSameEntry(tier.get('key 59'), sliceEntry(patternBytes(100_000, 59)))
 })
+
+test('where everything is lent nothing is kept, and all is well when it is back', () => {
+  const tier = tierOf(MIB)
+  const loans: (Loan | undefined)[] = []
+  for (let seed = 0; seed < 50; seed += 1) {
+    tier.put(`key ${seed}`, sliceEntry(patternBytes(100_000, seed)))
+    if (tier.has(`key ${seed}`)) loans.push(sliceOf(tier, `key ${seed}`).lender?.lend())
+  }
+  assert.ok(loans.length >= 9 && loans.length <= 10, `${loans.length} were kept`)
+  for (const loan of loans) loan?.giveBack()
+  for (let seed = 0; seed < 50; seed += 1) {
+    tier.put(`key ${seed}`, sliceEntry(patternBytes(100_000, seed)))
+    assertSameEntry(tier.get(`key ${seed}`), sliceEntry(patternBytes(100_000, seed)))
+  }
+})
+
+test('a slice whose bytes lie in parts is whole', () => {
+  const tier = tierOf(MIB)
+  for (let seed = 0; seed < 105; seed += 1) {
+    tier.put(`key ${seed}`, sliceEntry(patternBytes(9_000, seed)))
+  }
+  for (let seed = 0; seed < 100; seed += 3) tier.remove(`key ${seed}`)
+  tier.put('large', sliceEntry(patternBytes(120_000, 7)))
+  const large = sliceOf(tier, 'large')
+  assertSameEntry(large, sliceEntry(patternBytes(120_000, 7)))
+  const together = large.lender?.from(0).byteLength ?? 0
+  assert.ok(together < 120_000, 'it lies in one part')
+  let offset = 0
+  while (offset < 120_000) {
+    const part = bytesFrom(large, offset)
+    const wanted = patternBytes(120_000, 7).subarray(offset, offset + part.byteLength)
+    assert.ok(part.byteLength > 0 && Buffer.compare(part, wanted) === 0, `from ${offset}`)
+    offset += part.byteLength
+  }
+})
+
+function sliceOf(tier: MemoryTier, key: string): SliceEntry {
+  const entry = tier.get(key)
+  assert.ok(entry?.kind === 'slice')
+  return entry
+}
 
 test('what the giver does with its bytes afterwards changes nothing here', () => {
   const tier = tierOf(MIB)
@@ -108,9 +159,7 @@ test('a part of a large buffer takes the room of the part', () => {
   const tier = tierOf(MIB)
   const large = patternBytes(MIB, 1)
   tier.put('key', sliceEntry(large.subarray(100, 200)))
-  const found = tier.get('key')
-  assert.ok(found?.kind === 'slice')
-  assert.equal(found.bytes.buffer.byteLength, 100)
+  assert.equal(sliceOf(tier, 'key').bytes.byteLength, 100)
   assert.ok(tier.stats().bytes < 2 * KIB)
 })
 

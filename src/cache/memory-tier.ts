@@ -1,18 +1,18 @@
 // The tier in this process's memory: synchronous, bounded by bytes, everything counted. Who stays is
 // decided in residency.ts.
 //
-// It keeps copies of slices, in buffers of their own. A buffer that nobody was given is freed or
-// used again the moment its slice is evicted; left to the garbage collector, a scan would take two or
-// three times the tier's size. A buffer that somebody was given may still be on its way to a socket,
-// so that one is left to the collector.
+// It keeps copies of slices in an arena as large as the tier, and lends them: left to the garbage
+// collector, a scan would take two or three times the tier's size.
 
 import { setImmediate } from 'node:timers/promises'
 
 import { hashText } from '../primitives/hash-text.ts'
+import { Arena } from './arena.ts'
+import { ArenaSlice } from './arena-slice.ts'
 import { memoryBytesOf } from './memory-bytes.ts'
 import { Residency } from './residency.ts'
 import { Queue, Resident } from './resident.ts'
-import type { Entry, EntryFacts, SliceEntry, Swept, Tier, TierStats } from './tier.ts'
+import type { Entry, EntryFacts, HeadEntry, SliceEntry, Swept, Tier, TierStats } from './tier.ts'
 
 export interface MemoryTierOptions {
   readonly maxBytes: number
@@ -34,19 +34,19 @@ interface Tally {
 }
 
 interface Kept {
-  entry: Entry
+  readonly entry: HeadEntry | ArenaSlice
   readonly tally: Tally
   /** Its place in the share of its bucket. */
   place: Resident<Resident<Kept>> | undefined
-  /** Somebody may be holding its bytes. */
-  isGiven: boolean
 }
 
-/** The record of an entry, its slot in the map, and the bookkeeping around them. */
 const RECORD_BYTES = 320
+/** Of the arena's bytes. */
+const VIEW_BYTES = 200
 const PLACE_BYTES = 96
 const WALKED_AT_ONCE = 1000
-const FREE_BYTES = new ArrayBuffer(0)
+/** How much may go for a slice that the arena has no room for where there should be some. */
+const MOST_EVICTED = 4
 const NO_BYTES = new Uint8Array(0)
 
 export class MemoryTier implements Tier {
@@ -56,8 +56,7 @@ export class MemoryTier implements Tier {
   readonly #residency: Residency<Kept>
   readonly #residents = new Map<string, Resident<Kept>>()
   readonly #tallies = new Map<string, Tally>()
-  /** The buffer that was freed last, for the slice that pushed it out. */
-  #spare: ArrayBuffer = FREE_BYTES
+  readonly #arena: Arena
   #hits = 0
   #misses = 0
   #evictions = 0
@@ -66,6 +65,7 @@ export class MemoryTier implements Tier {
   constructor({ maxBytes, now, maxBytesOf = () => undefined }: MemoryTierOptions) {
     this.#now = now
     this.#maxBytesOf = maxBytesOf
+    this.#arena = new Arena(maxBytes)
     this.#residency = new Residency(maxBytes, (resident) => this.#evict(resident))
   }
 
@@ -75,19 +75,20 @@ export class MemoryTier implements Tier {
       this.#misses += 1
       return undefined
     }
-    const kept = resident.value
-    kept.isGiven = true
-    kept.tally.hits += 1
+    const { tally, entry } = resident.value
+    tally.hits += 1
     this.#hits += 1
     this.#residency.use(resident)
-    return kept.entry
+    return entry
   }
 
-  /** Without the bytes of a slice: nobody is given them, and so they stay the tier's own. */
+  /** Without the bytes of a slice. */
   peek(key: string): Entry | undefined {
     const entry = this.#residents.get(key)?.value.entry
     if (entry === undefined || this.#now() > entry.keepUntil) return undefined
-    return entry.kind === 'head' ? entry : { ...entry, bytes: NO_BYTES }
+    if (entry.kind === 'head') return entry
+    const { lender: _, ...slice } = entry
+    return { ...slice, bytes: NO_BYTES }
   }
 
   /** Whether `get` would find it; not counted as a use. */
@@ -100,16 +101,19 @@ export class MemoryTier implements Tier {
     this.remove(key)
     if (this.#isClosed || entry.keepUntil < this.#now()) return
     const max = this.#maxBytesOf(entry.bucket)
-    const own = RECORD_BYTES + (max === undefined ? 0 : PLACE_BYTES)
-    const bytes = own + memoryBytesOf(key) + memoryBytesOf(entry)
+    const bytes = memoryBytesOf(key) + costOf(entry) + (max === undefined ? 0 : PLACE_BYTES)
     const tally = this.#tallyOf(entry.bucket)
     if (max !== undefined && !this.#makeRoomIn(tally, bytes, max)) return
-    const kept: Kept = { entry, tally, place: undefined, isGiven: false }
-    const resident = new Resident(key, hashText(key), bytes, kept)
-    if (!this.#residency.admit(resident)) return
+    if (!this.#residency.makeRoom(bytes)) return
+    const own = entry.kind === 'head' ? entry : this.#copyOf(entry)
+    if (own === undefined) return
+    const resident = new Resident(key, hashText(key), bytes, {
+      entry: own,
+      tally,
+      place: undefined,
+    } satisfies Kept)
+    this.#residency.add(resident)
     if (max !== undefined) takePlace(resident)
-    if (entry.kind === 'slice') kept.entry = this.#copyOf(entry)
-    this.#freeSpare()
     this.#residents.set(key, resident)
     tally.entries += 1
     tally.bytes += bytes
@@ -120,7 +124,6 @@ export class MemoryTier implements Tier {
     if (resident === undefined) return
     this.#residency.remove(resident)
     this.#forget(resident)
-    this.#freeSpare()
   }
 
   async sweep(matches: (facts: EntryFacts) => boolean): Promise<Swept> {
@@ -158,13 +161,14 @@ export class MemoryTier implements Tier {
     return true
   }
 
-  #copyOf(slice: SliceEntry): SliceEntry {
-    const { byteLength } = slice.bytes
-    const isFitting = this.#spare.byteLength === byteLength && byteLength > 0
-    const bytes = isFitting ? Buffer.from(this.#spare) : Buffer.allocUnsafeSlow(byteLength)
-    if (isFitting) this.#spare = FREE_BYTES
-    bytes.set(slice.bytes)
-    return { ...slice, bytes }
+  /** What is lent may stand in its way, and crumbs: then others go for it, but not all of them. */
+  #copyOf(slice: SliceEntry): ArenaSlice | undefined {
+    const least = this.#residency.bytes - MOST_EVICTED * slice.bytes.byteLength
+    for (;;) {
+      const copy = ArenaSlice.keep(slice, this.#arena)
+      if (copy !== undefined || this.#residency.bytes < least) return copy
+      if (!this.#residency.evictOne()) return undefined
+    }
   }
 
   /** Of what the bucket has, for what it is to have. False when there can be no room for it. */
@@ -193,21 +197,12 @@ export class MemoryTier implements Tier {
     this.#forget(resident)
   }
 
-  #forget({ key, bytes, value: { entry, tally, place, isGiven } }: Resident<Kept>): void {
+  #forget({ key, bytes, value: { entry, tally, place } }: Resident<Kept>): void {
     this.#residents.delete(key)
     if (place !== undefined) tally.share.remove(place)
     tally.entries -= 1
     tally.bytes -= bytes
-    if (isGiven || entry.kind === 'head') return
-    this.#freeSpare()
-    const { buffer } = entry.bytes
-    if (buffer instanceof ArrayBuffer) this.#spare = buffer
-  }
-
-  /** Its memory goes back at once: nobody can be reading it. */
-  #freeSpare(): void {
-    if (this.#spare.byteLength > 0) this.#spare.transfer(0)
-    this.#spare = FREE_BYTES
+    if (entry.kind === 'slice') entry.leave()
   }
 
   #tallyOf(bucket: string): Tally {
@@ -243,6 +238,13 @@ export class MemoryTier implements Tier {
 }
 
 const NO_TALLY: BucketTally = { entries: 0, bytes: 0, hits: 0, evictions: 0 }
+
+/** The record of an entry, its slot in the map, and the bookkeeping around them, besides itself. */
+function costOf(entry: Entry): number {
+  if (entry.kind === 'head') return RECORD_BYTES + memoryBytesOf(entry)
+  const { bytes, lender: _, ...facts } = entry
+  return RECORD_BYTES + memoryBytesOf(facts) + VIEW_BYTES + Arena.costOf(bytes.byteLength)
+}
 
 function takePlace(resident: Resident<Kept>): void {
   const { key, hash, bytes, value } = resident

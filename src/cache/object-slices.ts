@@ -5,6 +5,7 @@ import { Cancellation } from '../primitives/cancel.ts'
 import type { CancelSignal } from '../primitives/cancel.ts'
 import type { StreamBody } from '../exchange/body.ts'
 import { Fill } from './fill.ts'
+import type { FillBuffer } from './fill-buffer.ts'
 import { SLICES_OF_A_FILL } from './fill-memory.ts'
 import type { FillMemory } from './fill-memory.ts'
 import { sliceKey } from './key.ts'
@@ -142,8 +143,10 @@ export class ObjectSlices {
     return fill
   }
 
-  #keep(index: number, bytes: Uint8Array): void {
-    this.#world.tiers.put(this.#keyOf(index), { kind: 'slice', ...this.#version.facts, bytes })
+  #keep(index: number, lender: FillBuffer): void {
+    const { bytes } = lender
+    const { facts } = this.#version
+    this.#world.tiers.put(this.#keyOf(index), { kind: 'slice', ...facts, bytes, lender })
   }
 
   #forget(fill: Fill): void {

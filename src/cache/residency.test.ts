@@ -27,7 +27,7 @@ test('whatever comes, goes and is used, the bytes are those of who is there, and
         } else if (resident !== undefined) residency.use(resident)
         else {
           const added = new Resident('', id, bytes, undefined)
-          if (residency.admit(added)) held.set(id, added)
+          if (admit(residency, added)) held.set(id, added)
         }
         const sum = [...held.values()].reduce((all, { bytes }) => all + bytes, 0)
         assert.equal(residency.bytes, sum)
@@ -38,11 +38,17 @@ test('whatever comes, goes and is used, the bytes are those of who is there, and
   )
 })
 
+function admit(residency: Residency<undefined>, resident: Resident<undefined>): boolean {
+  const hasRoom = residency.makeRoom(resident.bytes)
+  if (hasRoom) residency.add(resident)
+  return hasRoom
+}
+
 test('what could never fit pushes nobody out', () => {
   const evicted: string[] = []
   const residency = new Residency<undefined>(MIB, ({ key }) => evicted.push(key))
-  assert.equal(residency.admit(new Resident('small', 1, 1000, undefined)), true)
-  assert.equal(residency.admit(new Resident('giant', 2, MIB, undefined)), false)
+  assert.equal(admit(residency, new Resident('small', 1, 1000, undefined)), true)
+  assert.equal(admit(residency, new Resident('giant', 2, MIB, undefined)), false)
   assert.deepEqual(evicted, [])
 })
 

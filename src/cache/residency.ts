@@ -34,18 +34,34 @@ export class Residency<Value> {
     return this.#new.bytes + this.#main.bytes
   }
 
+  get length(): number {
+    return this.#new.length + this.#main.length
+  }
+
   use(resident: Resident<Value>): void {
     const most = this.#isSmall(resident) ? MOST_USES_OF_SMALL : MOST_USES_OF_LARGE
     if (resident.uses < most) resident.uses += 1
   }
 
-  /** False when there can be no room for it. Whoever must go for it is evicted. */
-  admit(resident: Resident<Value>): boolean {
-    if (resident.bytes > this.#maxBytes) return false
-    while (this.bytes + resident.bytes > this.#maxBytes) this.#makeRoom()
+  /** False when there can be no room for so much. Whoever must go for it is evicted. */
+  makeRoom(bytes: number): boolean {
+    if (bytes > this.#maxBytes) return false
+    while (this.bytes + bytes > this.#maxBytes) this.#moveFirst()
+    return true
+  }
+
+  /** Somebody must go, whatever room there is: false when nobody is there. */
+  evictOne(): boolean {
+    const { length } = this
+    if (length === 0) return false
+    while (this.length === length) this.#moveFirst()
+    return true
+  }
+
+  /** There is room for it. */
+  add(resident: Resident<Value>): void {
     const queue = this.#gone.has(resident.hash) ? this.#main : this.#new
     queue.add(resident)
-    return true
   }
 
   remove(resident: Resident<Value>): void {
@@ -54,11 +70,11 @@ export class Residency<Value> {
 
   /** Below the average of all. */
   #isSmall({ bytes }: Resident<Value>): boolean {
-    return bytes * (this.#new.length + this.#main.length) <= this.bytes
+    return bytes * this.length <= this.bytes
   }
 
   /** Moves the first of a queue on, back, or out. */
-  #makeRoom(): void {
+  #moveFirst(): void {
     const isNew = this.#new.bytes > SHARE_OF_NEW * this.#maxBytes || this.#main.length === 0
     const first = (isNew ? this.#new : this.#main).first
     if (first === undefined) return

@@ -4,11 +4,12 @@ import { test } from 'node:test'
 
 import fc from 'fast-check'
 
-import type { Flow, Sink, StreamBody } from '../exchange/body.ts'
+import type { Flow, Loan, Sink, StreamBody } from '../exchange/body.ts'
 import { FillMemory } from './fill-memory.ts'
 import { ObjectSlices } from './object-slices.ts'
 import type { FetchRange, SliceWorld } from './object-slices.ts'
 import { SliceBody } from './slice-body.ts'
+import { ownBytes } from './tier.ts'
 import type { Entry, Tier } from './tier.ts'
 import { Tiers } from './tiers.ts'
 
@@ -47,7 +48,8 @@ class MapTier implements Tier {
 
   put(key: string, entry: Entry): void | Promise<void> {
     if (this.#isLate) return nextTurn().then(() => void this.entries.set(key, entry))
-    this.entries.set(key, entry)
+    const own = ownBytes(entry)
+    if (own !== undefined) this.entries.set(key, own)
   }
 
   remove(key: string): void {
@@ -160,23 +162,41 @@ interface Outcome {
   readonly ends: number
 }
 
+interface Borrowed {
+  readonly chunk: Uint8Array
+  readonly copy: Buffer
+  readonly loan: Loan | undefined
+}
+
+/** Until then they are as they were. */
+function giveBack(borrowed: Borrowed[]): void {
+  for (const { chunk, copy, loan } of borrowed.splice(0)) {
+    assert.ok(copy.equals(chunk), 'the bytes were not kept for their reader')
+    loan?.giveBack()
+  }
+}
+
 /** Reads to the end, pausing after every `pauseEvery`th chunk; or leaves after `leaveAfter` bytes. */
 function read(body: StreamBody, pauseEvery: number, leaveAfter = Infinity): Promise<Outcome> {
   return new Promise((resolve) => {
     const chunks: Uint8Array[] = []
+    const borrowed: Borrowed[] = []
     let ends = 0
     let got = 0
     const finish = async (failure?: Error): Promise<void> => {
       ends += 1
       await nextTurn()
+      giveBack(borrowed)
       resolve({ bytes: Buffer.concat(chunks), failure, ends })
     }
     let isLeft = false
     const flow = body.start({
-      write: (chunk) => {
+      write: (chunk, loan) => {
         assert.ok(!isLeft && ends === 0, 'nothing comes after the end')
         assert.ok(chunk.byteLength > 0)
-        chunks.push(Buffer.from(chunk))
+        const copy = Buffer.from(chunk)
+        chunks.push(copy)
+        borrowed.push({ chunk, copy, loan })
         got += chunk.byteLength
         if (got >= leaveAfter) {
           queueMicrotask(() => {
@@ -188,7 +208,10 @@ function read(body: StreamBody, pauseEvery: number, leaveAfter = Infinity): Prom
           return true
         }
         if (chunks.length % pauseEvery > 0) return true
-        void nextTurn().then(() => isLeft || flow.resume())
+        setImmediate(() => {
+          giveBack(borrowed)
+          if (!isLeft) flow.resume()
+        })
         return false
       },
       end: () => void finish(),

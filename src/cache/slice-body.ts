@@ -3,9 +3,10 @@
 // reader's pace is its client's; a paused reader holds no slice that can be had again.
 
 import { Cancellation } from '../primitives/cancel.ts'
-import type { Flow, Sink, StreamBody } from '../exchange/body.ts'
+import type { Flow, Loan, Sink, StreamBody } from '../exchange/body.ts'
 import type { Fill, FillReader } from './fill.ts'
 import type { ObjectSlices } from './object-slices.ts'
+import { bytesFrom } from './tier.ts'
 import type { SliceEntry } from './tier.ts'
 import type { Found } from './tiers.ts'
 
@@ -31,6 +32,7 @@ export class SliceBody implements StreamBody, Flow, FillReader {
   #sink: Sink | undefined
   #fill: Fill | undefined
   #slice: SliceEntry | undefined
+  #sliceLoan: Loan | undefined
   #sliceIndex = -1
   /** Bytes that pass by the cache: wanted, and on their way. */
   #leaving: Cancellation | undefined
@@ -85,7 +87,7 @@ export class SliceBody implements StreamBody, Flow, FillReader {
     if (this.#isOver) return
     this.#isOver = true
     this.#leaveFill()
-    this.#slice = undefined
+    this.#dropSlice()
     this.#passing?.stop()
     this.#leaving?.cancel()
   }
@@ -124,15 +126,16 @@ export class SliceBody implements StreamBody, Flow, FillReader {
 
   #write(bytes: Uint8Array): void {
     const wanted = bytes.subarray(0, this.#last + 1 - this.position)
+    const loan = this.#slice?.lender?.lend() ?? this.#fill?.lend(this.position)
     this.position += wanted.byteLength
-    if (this.#sink?.write(wanted) === false) this.#pause()
+    if (this.#sink?.write(wanted, loan) === false) this.#pause()
     this.#fill?.readerMoved()
     if (this.position > this.#last) this.#finish()
   }
 
   #pause(): void {
     this.#isPaused = true
-    this.#slice = undefined
+    this.#dropSlice()
     this.#spareFill()
   }
 
@@ -182,18 +185,27 @@ export class SliceBody implements StreamBody, Flow, FillReader {
 
   #keep(held: Found | undefined, index: number): SliceEntry | undefined {
     if (held?.entry.kind !== 'slice') return undefined
+    this.#dropSlice()
     this.#slice = held.entry
+    this.#sliceLoan = held.entry.lender?.lend()
     this.#sliceIndex = index
     return held.entry
   }
 
+  #dropSlice(): void {
+    this.#slice = undefined
+    this.#sliceLoan?.giveBack()
+    this.#sliceLoan = undefined
+  }
+
   #seekFill(index: number): void {
     const object = this.#object
+    this.#dropSlice()
     this.#follow(object.arriving(index) ?? object.fill(index, object.indexAt(this.#last)))
   }
 
-  #rest({ bytes }: SliceEntry): Uint8Array {
-    return bytes.subarray(this.position - this.#sliceIndex * this.#object.sliceBytes)
+  #rest(slice: SliceEntry): Uint8Array {
+    return bytesFrom(slice, this.position - this.#sliceIndex * this.#object.sliceBytes)
   }
 
   #await(held: Promise<Found | undefined>, index: number): void {

@@ -1,6 +1,7 @@
 // What every place that keeps heads and slices promises. A tier that fails is a miss and an event,
 // never an error to whoever asks; `tier.contract.ts` holds all of them to it.
 
+import type { Loan } from '../exchange/body.ts'
 import type { StoredHead } from './stored-head.ts'
 
 export type TierName = 'memory' | 'disk' | 'redis'
@@ -27,9 +28,30 @@ export interface HeadEntry extends EntryFacts {
 export interface SliceEntry extends EntryFacts {
   readonly kind: 'slice'
   readonly bytes: Uint8Array
+  /** Where the tier uses them again: they are its own unless borrowed in the turn they are had in. */
+  readonly lender?: Lender
+}
+
+/** Bytes that may lie in parts. */
+export interface Lender {
+  /** From an offset on, as far as they lie together. */
+  from(offset: number): Uint8Array
+  lend(): Loan
+}
+
+/** As far as they lie together. */
+export function bytesFrom({ bytes, lender }: SliceEntry, offset: number): Uint8Array {
+  return lender === undefined ? bytes.subarray(offset) : lender.from(offset)
 }
 
 export type Entry = HeadEntry | SliceEntry
+
+/** For whoever cannot borrow them in this turn: a copy, where they are lent. */
+export function ownBytes(entry: Entry | undefined): Entry | undefined {
+  if (entry?.kind !== 'slice' || entry.lender === undefined) return entry
+  const { lender: _, ...slice } = entry
+  return { ...slice, bytes: Buffer.from(entry.bytes) }
+}
 
 export interface TierStats {
   readonly entries: number

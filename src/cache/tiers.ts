@@ -4,6 +4,7 @@
 import { Bans } from './bans.ts'
 import type { Ban } from './ban.ts'
 import type { Entry, Tier, TierName } from './tier.ts'
+import { ownBytes } from './tier.ts'
 
 export interface Found {
   readonly entry: Entry
@@ -145,6 +146,8 @@ export class Tiers {
   #settle(key: string, entry: Entry | undefined, work: readonly (void | Promise<void>)[]): void {
     const slow = work.filter((part) => part instanceof Promise)
     if (slow.length === 0) return
+    // Never given back, but left to the collector: a tier that gave up may still be writing it.
+    if (entry?.kind === 'slice') entry.lender?.lend()
     const forget = (): void => {
       if (this.#pending.get(key) === pending) this.#pending.delete(key)
     }
@@ -179,10 +182,11 @@ export class Tiers {
     for (const [depth, tier] of this.#tiers.entries()) {
       if (depth < from) continue
       if (depth > from) late = this.#ask(tier, key)
-      const got = late instanceof Promise ? await late.catch(missing) : late
+      const got = late instanceof Promise ? await late.catch(missing) : ownBytes(late)
       // It may have been put or removed while it was read.
       const pending = this.#pending.get(key)
-      const entry = trusted(pending === undefined ? got : pending.entry, this.#trustedFrom())
+      const last = pending === undefined ? got : ownBytes(pending.entry)
+      const entry = trusted(last, this.#trustedFrom())
       const found = this.#judge(key, entry, tier, depth)
       if (found !== undefined) return found
     }

@@ -1,10 +1,19 @@
 // The bytes of a reply. A body is started once, into one sink, or discarded; whoever holds it must
 // do one of the two, because a body that streams keeps a connection to its source open.
 
+/** Bytes that their owner uses for something else once everybody has given them back. */
+export interface Loan {
+  /** Once, by whom they were lent to, who reads them no more. */
+  giveBack(): void
+}
+
 /** Where bytes go. A source calls nothing more after `end` or `fail`. */
 export interface Sink {
-  /** Takes bytes. False asks the source to hold until `Flow.resume` is called. */
-  write(chunk: Uint8Array): boolean
+  /**
+   * Takes bytes, and the duty to give them back where they are lent. False asks the source to hold
+   * until `Flow.resume` is called.
+   */
+  write(chunk: Uint8Array, loan?: Loan): boolean
   end(): void
   /** The source broke: what was written is not the whole, and must never be ended as if it were. */
   fail(reason: Error): void
@@ -25,13 +34,18 @@ export interface StreamBody {
   discard(): void
 }
 
-export type Body =
-  { readonly kind: 'none' } | { readonly kind: 'bytes'; readonly bytes: Uint8Array } | StreamBody
+export interface BytesBody {
+  readonly kind: 'bytes'
+  readonly bytes: Uint8Array
+  readonly loan: Loan | undefined
+}
+
+export type Body = { readonly kind: 'none' } | BytesBody | StreamBody
 
 export const noBody: Body = { kind: 'none' }
 
-export function bytesBody(bytes: Uint8Array): Body {
-  return { kind: 'bytes', bytes }
+export function bytesBody(bytes: Uint8Array, loan?: Loan): BytesBody {
+  return { kind: 'bytes', bytes, loan }
 }
 
 export function bodyLength(body: Body): number | undefined {
@@ -47,4 +61,5 @@ export function bodyLength(body: Body): number | undefined {
 
 export function discardBody(body: Body): void {
   if (body.kind === 'stream') body.discard()
+  else if (body.kind === 'bytes') body.loan?.giveBack()
 }

@@ -58,7 +58,7 @@ class Assembly implements Flow {
     // A reader that is full takes these few bytes all the same; the part itself waits for it.
     if (head !== undefined) this.#sink.write(head)
     const flow = part.start({
-      write: (chunk) => this.#sink.write(chunk),
+      write: (chunk, loan) => this.#sink.write(chunk, loan),
       end: () => this.#ended(),
       fail: (reason) => this.#sink.fail(reason),
     })

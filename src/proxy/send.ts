@@ -5,7 +5,8 @@
 import { Socket } from 'node:net'
 
 import { monotonic } from '../primitives/clock.ts'
-import type { Flow, Sink, StreamBody } from '../exchange/body.ts'
+import { discardBody } from '../exchange/body.ts'
+import type { Flow, Loan, Sink, StreamBody } from '../exchange/body.ts'
 import type { Sent } from '../exchange/exchange.ts'
 import type { Reply } from '../exchange/reply.ts'
 
@@ -66,6 +67,8 @@ class Transmission implements Sink {
   #isHeadOut = false
   #isEnded = false
   #isAwaitingDrain = false
+  /** What the socket may still be reading from. */
+  #loans: Loan[] = []
   #bytes = 0
   #firstByteAt: number | undefined
 
@@ -79,7 +82,7 @@ class Transmission implements Sink {
   begin(): void {
     const { body } = this.#reply
     if (isGone(this.#response)) {
-      if (body.kind === 'stream') body.discard()
+      discardBody(body)
       this.#report(false)
       return
     }
@@ -89,13 +92,17 @@ class Transmission implements Sink {
       return
     }
     this.#writeHead()
-    if (body.kind === 'bytes') this.#finish(body.bytes)
+    if (body.kind === 'bytes') this.#finish(this.#borrow(body.bytes, body.loan))
     else this.#finish()
   }
 
-  write(chunk: Uint8Array): boolean {
-    if (this.#isEnded) return true
+  write(given: Uint8Array, loan?: Loan): boolean {
+    if (this.#isEnded) {
+      loan?.giveBack()
+      return true
+    }
     this.#writeHead()
+    const chunk = this.#borrow(given, loan)
     // The last bytes are known as such by the stated length: one write with the end.
     if (this.#bytes + chunk.byteLength === this.#reply.statedLength) {
       this.#finish(chunk)
@@ -175,11 +182,29 @@ class Transmission implements Sink {
     } else this.#response.end(last)
   }
 
+  /** HTTP/2 may read on after its stream was closed, so that it is given a copy. */
+  #borrow(bytes: Uint8Array, loan: Loan | undefined): Uint8Array {
+    if (loan === undefined) return bytes
+    if (this.#isHttp1()) {
+      this.#loans.push(loan)
+      return bytes
+    }
+    const copy = Buffer.from(bytes)
+    loan.giveBack()
+    return copy
+  }
+
+  #giveBack(): void {
+    for (const loan of this.#loans) loan.giveBack()
+    this.#loans = []
+  }
+
   #isHttp1(): boolean {
     return this.#response.req.httpVersionMajor === 1
   }
 
   readonly #onDrain = (): void => {
+    this.#giveBack()
     this.#flow?.resume()
   }
 
@@ -188,6 +213,7 @@ class Transmission implements Sink {
     const isWhole = this.#isEnded && this.#response.writableFinished
     if (!isWhole) this.#flow?.stop()
     this.#isEnded = true
+    this.#giveBack()
     this.#report(isWhole)
   }
 

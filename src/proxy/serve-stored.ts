@@ -5,7 +5,7 @@ import { currentAgeMs } from '../http/freshness.ts'
 import { bytesBody, noBody } from '../exchange/body.ts'
 import type { Body, StreamBody } from '../exchange/body.ts'
 import { Refusal } from '../exchange/refusal.ts'
-import { SliceBody } from '../cache/cache.ts'
+import { bytesFrom, SliceBody } from '../cache/cache.ts'
 import type { ObjectSlices, StoredHead } from '../cache/cache.ts'
 import type { ByteRange } from '../http/range.ts'
 import { multipartBody } from './multipart-body.ts'
@@ -78,9 +78,12 @@ function ranged(common: Common, range: ByteRange, slices: ObjectSlices): Served 
     const held = slices.held(index)
     if (held instanceof Promise) ahead = held
     else if (held?.entry.kind === 'slice') {
-      const offset = index * slices.sliceBytes
-      const bytes = held.entry.bytes.subarray(range.first - offset, range.last + 1 - offset)
-      return atOnce({ ...common, body: bytesBody(bytes) })
+      const { entry } = held
+      const length = range.last + 1 - range.first
+      const bytes = bytesFrom(entry, range.first - index * slices.sliceBytes).subarray(0, length)
+      if (bytes.byteLength === length) {
+        return atOnce({ ...common, body: bytesBody(bytes, entry.lender?.lend()) })
+      }
     }
   }
   const body = new SliceBody(slices, range, ahead)

@@ -96,6 +96,7 @@ function readAway(body: Body, cached: CachedOrigin, signal: CancelSignal): Promi
     case 'none':
       return Promise.resolve(0)
     case 'bytes':
+      discardBody(body)
       return Promise.resolve(body.bytes.byteLength)
     case 'stream':
       return readStream(body, cached, signal)
@@ -116,7 +117,8 @@ function readStream(body: StreamBody, cached: CachedOrigin, signal: CancelSignal
       reject(new OriginFailure('cancelled', 'it is not wanted any more'))
     }
     const flow = body.start({
-      write(chunk) {
+      write(chunk, loan) {
+        loan?.giveBack()
         bytes += chunk.byteLength
         unsettled += chunk.byteLength
         if (unsettled < cached.sliceBytes) return true
