@@ -9,7 +9,7 @@ import { finished } from 'node:stream/promises'
 import { fileURLToPath } from 'node:url'
 import { run } from 'node:test'
 import { spec as SpecReporter } from 'node:test/reporters'
-import { installParts, partsOfTheTests, parts } from './support/parts.ts'
+import { installParts, partsOfTheTests, wayTo } from './support/parts.ts'
 
 const UNIT_TESTS = ['src/**/*.test.ts', 'test/*.test.ts']
 const ALL_TESTS = ['src/**/*.test.ts', 'dev/**/*.test.ts', 'test/**/*.test.ts']
@@ -41,7 +41,7 @@ function chosenFiles(patterns: readonly string[], pieces: readonly string[]): st
 
 function seeToParts(): void {
   for (const name of installParts(partsOfTheTests)) {
-    console.log(`missing: ${name} (apt-get install ${parts[name].packages.join(' ')})`)
+    console.log(`missing: ${name} (${wayTo(name)})`)
   }
 }
 

@@ -6,6 +6,8 @@ import type { CorsRules } from '../http/cors.ts'
 import { parseHost } from '../http/host.ts'
 import { authSchema, printAuth, toAuth } from './auth.ts'
 import type { AuthConfig } from './auth.ts'
+import { authorizationSchema, printAuthorization, toAuthorization } from './authorization.ts'
+import type { AuthorizationConfig } from './authorization.ts'
 import { bucketCacheSchema, printBucketCache, toBucketCache } from './bucket-cache.ts'
 import type { BucketCacheConfig } from './bucket-cache.ts'
 import { corsIsSaidOnce, corsSchema, printCors, toCors } from './cors.ts'
@@ -34,6 +36,8 @@ export interface BucketConfig {
   readonly ipFilter: IpFilterConfig
   readonly cors: CorsRules | undefined
   readonly auth: AuthConfig
+  /** Undefined: no policy is asked. */
+  readonly authorization: AuthorizationConfig | undefined
   readonly cache: BucketCacheConfig
   readonly responseHeaders: ResponseHeadersConfig
   readonly metadataHeaders: boolean
@@ -95,6 +99,7 @@ export const bucketSchema = section(
     ip_filter: ipFilterSchema.prefault({}),
     cors: corsSchema.optional(),
     auth: authSchema.optional(),
+    authorization: authorizationSchema.optional(),
     cache: bucketCacheSchema.prefault({}),
     response_headers: responseHeadersSchema.prefault({}),
     metadata_headers: flag().prefault(true),
@@ -194,6 +199,7 @@ export function toBucket(
     ipFilter: settings.ip_filter,
     cors: toCors(settings.cors),
     auth: toAuth(settings.auth, folder),
+    authorization: toAuthorization(settings.authorization),
     cache: toBucketCache(settings.cache, cacheTtlMs),
     responseHeaders: settings.response_headers,
     metadataHeaders: settings.metadata_headers,
@@ -209,7 +215,7 @@ export function toBucket(
 }
 
 export function printBucket(bucket: BucketConfig): object {
-  const { indexDocument: index } = bucket
+  const { indexDocument: index, authorization } = bucket
   return {
     name: bucket.name,
     path_prefix: bucket.pathPrefix,
@@ -218,6 +224,7 @@ export function printBucket(bucket: BucketConfig): object {
     ip_filter: printIpFilter(bucket.ipFilter),
     ...(bucket.cors === undefined ? {} : { cors: printCors(bucket.cors) }),
     auth: printAuth(bucket.auth),
+    ...(authorization && { authorization: printAuthorization(authorization) }),
     cache: printBucketCache(bucket.cache),
     response_headers: bucket.responseHeaders,
     metadata_headers: bucket.metadataHeaders,

@@ -102,6 +102,7 @@ test('a bucket with a name, a prefix and an S3 bucket is a whole configuration',
         ipFilter: { allowlist: [], blocklist: [] },
         cors: undefined,
         auth: { enabled: false, jwt: undefined },
+        authorization: undefined,
         cache: {
           enabled: true,
           ttlMs: 3_600_000,

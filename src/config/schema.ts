@@ -3,6 +3,7 @@
 
 import { adminAddress, adminSchema } from './admin.ts'
 import { everyAuthHasKeys } from './auth.ts'
+import { policyIsToldNoToken } from './authorization.ts'
 import { isWrittenAddress, wouldCollide } from './address.ts'
 import { bucketSchema, bucketsRule } from './buckets.ts'
 import { cacheSchema } from './cache.ts'
@@ -37,6 +38,7 @@ export const configShape = section(
   ({ buckets }) =>
     bucketsRule(buckets).map((found) => ({ ...found, path: ['buckets', ...found.path] })),
   everyAuthHasKeys,
+  policyIsToldNoToken,
   listenersDiffer,
   oneOperationsPort,
 )

@@ -51,11 +51,15 @@ function shareWarnings(bucket: BucketConfig, cache: CacheConfig, path: string): 
   return [{ path: `${path}.cache.max_size`, message }]
 }
 
-function bucketWarnings({ pathPrefix, s3 }: BucketConfig, path: string): Problem[] {
+function bucketWarnings({ pathPrefix, s3, authorization }: BucketConfig, path: string): Problem[] {
   const warnings: Problem[] = []
   if (ownPaths.includes(pathPrefix)) {
     const message = `${pathPrefix} itself is answered by Sluice, only what is below it by the bucket`
     warnings.push({ path: `${path}.path_prefix`, message })
+  }
+  if (authorization?.failMode === 'open') {
+    const message = 'open lets in whoever would be denied, while OPA does not answer'
+    warnings.push({ path: `${path}.authorization.fail_mode`, message })
   }
   if (s3.hedge !== undefined && s3.replicas.length === 1) {
     const message = 'does nothing with one replica: a hedge asks another'

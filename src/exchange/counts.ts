@@ -9,6 +9,7 @@ export interface Counts {
   /** Undefined: nothing is cached. */
   readonly cache: CacheCounts | undefined
   readonly server: ServerCounts
+  readonly policy: PolicyCounts
   /** By what kind of rule. */
   readonly purges: ReadonlyMap<string, number>
 }
@@ -17,6 +18,14 @@ export interface Counts {
 export interface PrewarmCounts {
   readonly objects: number
   readonly bytes: number
+}
+
+/** Of questions to policies. */
+export interface PolicyCounts {
+  /** By bucket, and by what was decided. */
+  readonly decisions: ReadonlyMap<string, Readonly<Record<string, number>>>
+  /** Of those that were really asked. */
+  readonly seconds: Histogram
 }
 
 export interface OriginCounts {

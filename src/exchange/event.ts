@@ -64,6 +64,13 @@ export type Event =
       readonly state: 'loaded' | 'failed'
       readonly reason?: string | undefined
     }
+  | {
+      /** Whether OPA is asked what it decides for a bucket. */
+      readonly kind: 'policy'
+      readonly bucket: string
+      readonly state: 'aside' | 'back'
+      readonly reason: string
+    }
   | { readonly kind: 'draining'; readonly reason: string }
   | { readonly kind: 'drained'; readonly cut: number }
   | { readonly kind: 'bug'; readonly error: unknown; readonly requestId?: string }

@@ -3,6 +3,7 @@
 
 import { Cancellation } from '../primitives/cancel.ts'
 import type { CacheOutcome } from '../http/cache-status.ts'
+import type { PolicyFact } from './policy-fact.ts'
 import type { RefusalCode } from './refusal.ts'
 import type { Request } from './request.ts'
 
@@ -24,11 +25,17 @@ export interface Facts {
   receive: Request | undefined
   route: { readonly bucket: string; readonly key: string } | undefined
   /** Who was let in. */
-  access: { readonly user: string | undefined } | undefined
+  access:
+    { readonly user: string | undefined; readonly policy?: PolicyFact | undefined } | undefined
   obtain: OriginFact | undefined
   cache: CacheOutcome | undefined
   refusal:
-    | { readonly code: RefusalCode; readonly cause: unknown; readonly user?: string | undefined }
+    | {
+        readonly code: RefusalCode
+        readonly cause: unknown
+        readonly user?: string | undefined
+        readonly policy?: PolicyFact | undefined
+      }
     | undefined
 }
 

@@ -1,6 +1,8 @@
 // Every way we say no, in one table: the same word stands in the body, the log and later the
 // metric. A refusal is thrown by the step that says no and becomes a reply in one place.
 
+import type { PolicyFact } from './policy-fact.ts'
+
 const TABLE = {
   invalid_path: [400, 'The path of the request is not valid.'],
   invalid_request: [400, 'The request is not valid.'],
@@ -9,6 +11,7 @@ const TABLE = {
   address_denied: [403, 'Nothing is served to this address.'],
   token_expired: [401, 'The token has expired.'],
   claims_denied: [403, 'The token does not allow this.'],
+  policy_denied: [403, 'The policy does not allow this.'],
   origin_forbidden: [403, 'The object may not be read.'],
   no_route: [404, 'Nothing is served at this path.'],
   not_found: [404, 'The object does not exist.'],
@@ -38,6 +41,8 @@ export interface RefusalDetails {
   readonly message?: string
   /** Who is refused, where that is known. */
   readonly user?: string | undefined
+  /** What a policy had to do with it. */
+  readonly policy?: PolicyFact | undefined
 }
 
 export class Refusal extends Error {
@@ -45,6 +50,7 @@ export class Refusal extends Error {
   readonly status: number
   readonly headers: readonly string[]
   readonly user: string | undefined
+  readonly policy: PolicyFact | undefined
 
   constructor(code: RefusalCode, details: RefusalDetails = {}) {
     super(details.message ?? TABLE[code][1], { cause: details.cause })
@@ -53,6 +59,7 @@ export class Refusal extends Error {
     this.status = TABLE[code][0]
     this.headers = details.headers ?? []
     this.user = details.user
+    this.policy = details.policy
   }
 }
 

@@ -6,6 +6,7 @@ import { after, test } from 'node:test'
 
 import { loadConfig } from '../config/config.ts'
 import type { Config } from '../config/config.ts'
+import { PolicyTally } from '../access/access.ts'
 import { OriginTally } from '../origin/origin.ts'
 import type { Route } from '../proxy/proxy.ts'
 import { compile } from './compile.ts'
@@ -34,6 +35,7 @@ async function compiled(config: Config, look: (compiled: Compiled) => void): Pro
     config,
     cache: undefined,
     tallyOf: () => new OriginTally(),
+    policyTally: new PolicyTally(),
     random: () => 0,
     emit: () => undefined,
   })

@@ -8,7 +8,8 @@ import type { Config } from '../config/config.ts'
 import type { Emit } from '../exchange/event.ts'
 import { compileCors } from '../http/cors.ts'
 import type { CorsPolicy } from '../http/cors.ts'
-import { Access, Authenticator } from '../access/access.ts'
+import { Access, Authenticator, Policy } from '../access/access.ts'
+import type { PolicyTally } from '../access/access.ts'
 import type { Cache, CachePolicy } from '../cache/cache.ts'
 import { createTrail, Origin } from '../origin/origin.ts'
 import type { OriginForesight, OriginTally } from '../origin/origin.ts'
@@ -22,6 +23,8 @@ export interface Compiled {
   readonly origins: ReadonlyMap<string, Origin>
   /** Those that verify tokens; their keys may have to be had. */
   readonly authenticators: readonly Authenticator[]
+  /** Those that are asked; they have connections. */
+  readonly policies: readonly Policy[]
 }
 
 export interface CompileOptions {
@@ -33,26 +36,38 @@ export interface CompileOptions {
   readonly emit: Emit
   /** Where what becomes of a bucket's questions is counted. */
   readonly tallyOf: (bucket: string) => OriginTally
+  /** Where what policies decide is counted. */
+  readonly policyTally: PolicyTally
 }
 
-export function compile({ config, cache, random, emit, tallyOf }: CompileOptions): Compiled {
+export function compile(options: CompileOptions): Compiled {
+  const { config, cache, random, emit, tallyOf } = options
   const { limits, securityHeaders, trustedProxies } = config.server
   const common = commonHeaders(securityHeaders)
   const origins = new Map<string, Origin>()
   const authenticators = new Map<JwtConfig, Authenticator>()
+  const policies: Policy[] = []
   const routes = config.buckets.map((bucket) => {
     const { name, s3 } = bucket
     const origin = new Origin({ bucket: name, config: s3, random, emit, tally: tallyOf(name) })
     origins.set(bucket.name, origin)
     const askFor = askerFor(origin, bucket.hideForbidden)
     const foreseeOrigin = (): OriginForesight => origin.foresee()
+    const policy = policyFor(bucket, options)
+    if (policy !== undefined) policies.push(policy)
     const cached = cache && cachedOrigin(bucket, cache, askFor, random)
     return {
       prefix: bucket.pathPrefix,
       hosts: bucket.hosts,
       value: {
         ...rulesFor(bucket, common),
-        access: accessTo(bucket, config.jwt, (jwt) => authenticatorFor(jwt, authenticators, emit)),
+        access: new Access({
+          ipFilter: bucket.ipFilter,
+          authenticator: tokensFor(bucket, config.jwt, (jwt) =>
+            authenticatorFor(jwt, authenticators, emit),
+          ),
+          policy,
+        }),
         askFor,
         foreseeOrigin,
         list: listerOf(origin),
@@ -68,19 +83,26 @@ export function compile({ config, cache, random, emit, tallyOf }: CompileOptions
     trustedProxies: trustedProxies.length === 0 ? undefined : new AddressSet(trustedProxies),
     commonHeaders: common,
   }
-  return { snapshot, origins, authenticators: [...authenticators.values()] }
+  return { snapshot, origins, authenticators: [...authenticators.values()], policies }
 }
 
-function accessTo(
-  { auth, ipFilter }: BucketConfig,
+function policyFor(
+  { name, authorization: config }: BucketConfig,
+  { policyTally: tally, emit }: CompileOptions,
+): Policy | undefined {
+  return config && new Policy({ bucket: name, config, tally, emit })
+}
+
+function tokensFor(
+  { auth }: BucketConfig,
   shared: JwtConfig | undefined,
   authenticatorOf: (jwt: JwtConfig) => Authenticator,
-): Access {
-  if (!auth.enabled) return new Access({ ipFilter, authenticator: undefined })
+): Authenticator | undefined {
+  if (!auth.enabled) return undefined
   const jwt = auth.jwt ?? shared
   // The configuration was refused where there is none.
   if (jwt === undefined) throw new Error('a bucket asks for tokens that nothing verifies')
-  return new Access({ ipFilter, authenticator: authenticatorOf(jwt) })
+  return authenticatorOf(jwt)
 }
 
 /** Buckets of one section have their keys, and what they remember, in common. */

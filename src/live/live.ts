@@ -1,10 +1,11 @@
 // The configuration that is in force: compiled once, started, handed to every exchange, and
 // released at the end.
 
+import { PolicyTally } from '../access/access.ts'
 import { openCache } from '../cache/cache.ts'
 import type { Cache } from '../cache/cache.ts'
 import type { Config } from '../config/config.ts'
-import type { OriginCounts } from '../exchange/counts.ts'
+import type { OriginCounts, PolicyCounts } from '../exchange/counts.ts'
 import type { Emit } from '../exchange/event.ts'
 import { OriginTally } from '../origin/origin.ts'
 import type { Backends, Snapshot } from '../proxy/proxy.ts'
@@ -17,6 +18,8 @@ export class Live {
   /** By bucket; what was counted is not forgotten with the configuration it was counted under. */
   readonly #tallies = new Map<string, OriginTally>()
 
+  readonly #policies = new PolicyTally()
+
   readonly #tallyOf = (bucket: string): OriginTally => {
     const tally = this.#tallies.get(bucket) ?? new OriginTally()
     this.#tallies.set(bucket, tally)
@@ -27,7 +30,14 @@ export class Live {
     this.#cache = config.cache.enabled
       ? openCache(config.cache, { softMs: softMsOf(config), maxBytesOf: maxBytesOf(config) }, emit)
       : undefined
-    this.#compiled = compile({ config, cache: this.#cache, random, emit, tallyOf: this.#tallyOf })
+    this.#compiled = compile({
+      config,
+      cache: this.#cache,
+      random,
+      emit,
+      tallyOf: this.#tallyOf,
+      policyTally: this.#policies,
+    })
     for (const origin of this.#compiled.origins.values()) origin.start()
     for (const authenticator of this.#compiled.authenticators) authenticator.start()
   }
@@ -51,8 +61,13 @@ export class Live {
     return [...this.#compiled.origins.values()].map((origin) => origin.counts())
   }
 
+  policyCounts(): PolicyCounts {
+    return this.#policies.counts()
+  }
+
   async close(): Promise<void> {
     for (const authenticator of this.#compiled.authenticators) authenticator.close()
+    for (const policy of this.#compiled.policies) policy.close()
     const origins = [...this.#compiled.origins.values()]
     await Promise.all(origins.map((origin) => origin.close()))
     await this.#cache?.close()

@@ -18,6 +18,9 @@ export interface AccessLine {
   readonly key: string | undefined
   /** The subject of the token, never the token. */
   readonly user: string | undefined
+  /** What a policy decided; `error`: it could not, and `fail_mode` did. */
+  readonly policy: string | undefined
+  readonly policy_reason: string | undefined
   readonly replica: string | undefined
   readonly attempts: number | undefined
   readonly failovers: readonly string[] | undefined
@@ -29,6 +32,7 @@ export interface AccessLine {
 export function accessLine({ arrival, facts, sent }: Exchange): AccessLine {
   const { receive, route, access, obtain, refusal } = facts
   const user = access?.user ?? refusal?.user
+  const policy = access?.policy ?? refusal?.policy
   const failed = obtain?.failed ?? []
   return {
     request_id: arrival.id,
@@ -46,11 +50,14 @@ export function accessLine({ arrival, facts, sent }: Exchange): AccessLine {
     bucket: route?.bucket,
     key: route === undefined ? undefined : fit(route.key, KEY_BYTES),
     user: user === undefined ? undefined : fit(user, USER_BYTES),
+    policy: policy?.decision,
+    policy_reason: policy?.reason === undefined ? undefined : fit(policy.reason, REASON_BYTES),
     replica: obtain?.replica,
     attempts: obtain?.attempts,
     failovers: failed.length === 0 ? undefined : failed.slice(0, MOST_FAILOVERS).map(describe),
     error: refusal?.code,
-    cause: causeOf(refusal?.cause),
+    // Of a policy's no the cause is its reason, and is told once.
+    cause: refusal?.policy === undefined ? causeOf(refusal?.cause) : undefined,
     aborted: sent?.isWhole !== true,
   }
 }
@@ -77,6 +84,7 @@ const KEY_BYTES = 1100
 const HOST_BYTES = 255
 const USER_BYTES = 255
 const CAUSE_BYTES = 250
+const REASON_BYTES = 150
 const MOST_FAILOVERS = 4
 const CUT = '…'
 

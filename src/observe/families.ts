@@ -32,6 +32,14 @@ const TABLE = {
   sluice_refusals_total: counter('Requests that were refused, by the code of the answer.', [
     'code',
   ]),
+  sluice_policy_decisions_total: counter(
+    'Requests of which a policy had to decide, remembered decisions too; error: it could not.',
+    ['bucket', 'outcome'],
+  ),
+  sluice_policy_duration_seconds: histogram(
+    'Questions to policies that were really asked, from the question to the decision or failure.',
+    [],
+  ),
   sluice_cache_requests_total: counter('What the cache made of the requests for a bucket.', [
     'bucket',
     'result',

@@ -4,6 +4,7 @@ import type {
   CacheCounts,
   Counts,
   OriginCounts,
+  PolicyCounts,
   PrewarmCounts,
   TierCount,
 } from '../exchange/counts.ts'
@@ -12,7 +13,7 @@ import type { Reading, Series } from './reading.ts'
 
 const BREAKER_STATES = { closed: 0, 'half-open': 1, open: 2 } as const
 
-export function readCounts({ origins, cache, server, purges }: Counts): Reading {
+export function readCounts({ origins, cache, server, purges, policy }: Counts): Reading {
   return {
     ...readOrigins(origins),
     ...(cache === undefined ? {} : readCache(cache)),
@@ -20,6 +21,17 @@ export function readCounts({ origins, cache, server, purges }: Counts): Reading 
     sluice_connections_open: [one([], server.connections)],
     sluice_refusals_total: seriesOf([], server.refusals),
     ...readPurges(purges),
+    ...readPolicy(policy),
+  }
+}
+
+function readPolicy({ decisions, seconds }: PolicyCounts): Reading {
+  if (decisions.size === 0) return {}
+  return {
+    sluice_policy_decisions_total: [...decisions].flatMap(([bucket, counts]) =>
+      Object.entries(counts).map(([outcome, count]) => one([bucket, outcome], count)),
+    ),
+    sluice_policy_duration_seconds: [histogramSeries([], seconds)],
   }
 }
 

@@ -98,6 +98,7 @@ export class ProxyThread {
       cache: this.#live.cache?.counts(isFirst),
       server: this.#server.counts(),
       purges: this.#purges,
+      policy: this.#live.policyCounts(),
     }
     return this.#metrics?.read(counts) ?? {}
   }

@@ -1,6 +1,6 @@
 // What is told of the checks that a request passes, and of whose pages may read its answer.
 
-import type { Listing } from '../access/access.ts'
+import type { Admitted, Listing } from '../access/access.ts'
 import type { Request } from '../exchange/request.ts'
 import type { CorsAnswer } from '../http/cors.ts'
 import { linesOf } from './account.ts'
@@ -19,6 +19,16 @@ function reasonFor(listing: Listing | undefined): string {
     case 'not blocked':
       return 'The address is not on the blocklist, and there is no allowlist.'
   }
+}
+
+/** Of one that was not refused. */
+export function tellPolicy({ policy }: Admitted): Told {
+  const because = policy?.reason === undefined ? '' : ` (${policy.reason})`
+  const reason =
+    policy?.decision === 'error'
+      ? `The policy could not decide${because}, and fail_mode is open.`
+      : `The policy allows it${because}.`
+  return { outcome: 'admitted', reason, remembered: policy?.isRemembered === true }
 }
 
 /** Nothing is refused by it here: the browser does that. */

@@ -2,6 +2,7 @@
 // their order, taken by the same functions and each told of, up to the one that says no. A step that
 // `handle` gets, this gets too: one line here, one function that tells of it.
 
+import type { Admitted } from '../access/access.ts'
 import { Refusal } from '../exchange/refusal.ts'
 import type { Request } from '../exchange/request.ts'
 import { answerCors } from '../http/cors.ts'
@@ -14,7 +15,7 @@ import { tellAnswer } from './explain-answer.ts'
 import { tellCache } from './explain-cache.ts'
 import { tellOrigin } from './explain-origin.ts'
 import { preflightRoute } from './cors.ts'
-import { tellCors, tellFilter } from './explain-access.ts'
+import { tellCors, tellFilter, tellPolicy } from './explain-access.ts'
 import { tellAccess, tellNoRoute, tellPlan, tellRequest, tellRoute } from './explain-request.ts'
 import { isBareRoot, ownReply } from './handle.ts'
 import { planFor } from './plan.ts'
@@ -114,8 +115,13 @@ async function live(raw: RawRequest, place: Place): Promise<Life> {
     () => access.filterAddress(address),
     (listing) => tellFilter(listing, address),
   )
-  if (access.isGuarded) {
-    await account.takeAwaited('access', () => access.authenticate(request), tellAccess)
+  const visitor = access.isGuarded
+    ? await account.takeAwaited('access', () => access.authenticate(request), tellAccess)
+    : undefined
+  if (access.hasPolicy) {
+    const asked = { request, address, bucket, key: rest }
+    const decide = (): Promise<Admitted> => access.foreseePolicy(asked, visitor)
+    await account.takeAwaited('authorization', decide, tellPolicy)
   }
   if (isBareRoot(route, rest, request.path)) {
     const reply = redirectToSlash(request, route)

@@ -39,8 +39,14 @@ export function handle(
 
   const { value: route, rest } = routeFor(snapshot, request)
   exchange.note('route', { bucket: route.bucket, key: rest })
-  const { clientAddress: address } = exchange.arrival
-  const admitted = route.access.authorize({ request, address, bucket: route.bucket, key: rest })
+  const { arrival, leaving } = exchange
+  const admitted = route.access.authorize({
+    request,
+    address: arrival.clientAddress,
+    bucket: route.bucket,
+    key: rest,
+    leaving,
+  })
   const wanted = { request, route, rest }
   if (!(admitted instanceof Promise)) return serve(wanted, admitted, exchange)
   return admitted.then((visitor) => serve(wanted, visitor, exchange))
@@ -61,10 +67,12 @@ interface Wanted {
 /** To whom it has been allowed. */
 function serve(
   { request, route, rest }: Wanted,
-  { identity }: Admitted,
+  { identity, policy }: Admitted,
   exchange: Exchange,
 ): Reply | Promise<Reply> {
-  if (identity !== undefined) exchange.note('access', { user: identity.subject })
+  if (identity !== undefined || policy !== undefined) {
+    exchange.note('access', { user: identity?.subject, policy })
+  }
   if (isBareRoot(route, rest, request.path)) return redirectToSlash(request, route)
   const plan = planFor(route, rest, request)
   exchange.note('route', { bucket: route.bucket, key: plan.key })

@@ -164,8 +164,8 @@ const NOTHING_SENT = { status: 0, bytes: 0, isWhole: false, firstByteAt: undefin
 function no(error: unknown, { raw, exchange, options }: Visit): Reply {
   const refusal = refusalFrom(error)
   const { id, method, target } = exchange.arrival
-  const { code, cause, user } = refusal
-  exchange.note('refusal', { code, cause, user })
+  const { code, cause, user, policy } = refusal
+  exchange.note('refusal', { code, cause, user, policy })
   if (refusal.code === 'internal_error') options.reportBug(refusal.cause, id)
   const question = target.indexOf('?')
   const query = question < 0 ? '' : target.slice(question + 1)

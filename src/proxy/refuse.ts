@@ -106,6 +106,7 @@ const S3_CODE: Readonly<Partial<Record<RefusalCode, string>>> = {
   address_denied: 'AccessDenied',
   token_expired: 'ExpiredToken',
   claims_denied: 'AccessDenied',
+  policy_denied: 'AccessDenied',
   origin_forbidden: 'AccessDenied',
   no_route: 'NoSuchBucket',
   not_found: 'NoSuchKey',

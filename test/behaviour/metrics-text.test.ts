@@ -33,6 +33,7 @@ const PROMISED = {
     'origin_retries_total',
     'origin_hedges_total',
     'refusals_total',
+    'policy_decisions_total',
   ],
   gauge: [
     'http_requests_in_flight',
@@ -48,6 +49,7 @@ const PROMISED = {
     'http_request_duration_seconds',
     'time_to_first_byte_seconds',
     'origin_request_duration_seconds',
+    'policy_duration_seconds',
   ],
 }
 let front: CachedFront

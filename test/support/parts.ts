@@ -11,6 +11,8 @@ export interface Part {
   readonly probe: () => string | undefined
   /** Debian packages that bring it. */
   readonly packages: readonly string[]
+  /** What brings it where there is Go, and no package does. */
+  readonly goModule?: string
 }
 
 const CEPH_PROGRAMS = ['radosgw-admin', 'ceph-mon', 'ceph-osd', 'monmaptool', 'ceph']
@@ -42,6 +44,12 @@ const PARTS = {
     probe: () => onPath('redis-server'),
     packages: ['redis-server'],
   },
+  opa: {
+    name: 'opa',
+    probe: () => onPath('opa') ?? inGoFolder('opa'),
+    packages: [],
+    goModule: 'github.com/open-policy-agent/opa@v1.22.0',
+  },
   promtool: { name: 'promtool', probe: () => onPath('promtool'), packages: ['prometheus'] },
   chromium: { name: 'chromium', probe: () => onPath('chromium'), packages: ['chromium'] },
 } as const satisfies Record<string, Part>
@@ -61,6 +69,7 @@ export const partsOfTheTests: readonly PartName[] = [
   'redis-server',
   'promtool',
   'chromium',
+  'opa',
 ]
 
 const found = new Map<PartName, string>()
@@ -72,6 +81,11 @@ export function partMissing(name: PartName): string | false {
   return reasonFor(name)
 }
 
+/** The program of a part that something can stand in for. */
+export function partIfThere(name: PartName): string | undefined {
+  return programOf(name)
+}
+
 /** The program of a part, for a test that runs it. */
 export function requirePart(name: PartName): string {
   const program = programOf(name)
@@ -80,7 +94,13 @@ export function requirePart(name: PartName): string {
 }
 
 function reasonFor(name: PartName): string {
-  return `${name} is not installed (apt-get install ${parts[name].packages.join(' ')})`
+  return `${name} is not installed (${wayTo(name)})`
+}
+
+/** What brings the part. */
+export function wayTo(name: PartName): string {
+  const { goModule, packages } = parts[name]
+  return goModule === undefined ? `apt-get install ${packages.join(' ')}` : `go install ${goModule}`
 }
 
 function programOf(name: PartName): string | undefined {
@@ -91,17 +111,33 @@ function programOf(name: PartName): string | undefined {
 
 /** Installs what is missing where it may. Gives the parts that are still missing. */
 export function installParts(names: readonly PartName[]): PartName[] {
+  installByGo(names.filter((name) => programOf(name) === undefined))
   const missing = names.filter((name) => programOf(name) === undefined)
-  if (missing.length === 0 || process.getuid?.() !== 0 || !onPath('apt-get')) return missing
+  const isPackaged = missing.some((name) => parts[name].packages.length > 0)
+  if (!isPackaged || process.getuid?.() !== 0 || !onPath('apt-get')) return missing
 
   const packages = missing.flatMap((name) => parts[name].packages)
   console.log(`installing ${packages.join(' ')}`)
   withoutServiceStarts(() => {
     if (aptGet('install', packages) || !aptGet('update')) return
     // One by one: a package that this distribution does not have must not cost the others.
-    for (const name of missing) aptGet('install', parts[name].packages)
+    for (const name of missing) {
+      if (parts[name].packages.length > 0) aptGet('install', parts[name].packages)
+    }
   })
   return missing.filter((name) => programOf(name) === undefined)
+}
+
+/** Into the caller's own Go folder, which takes no rights. */
+function installByGo(names: readonly PartName[]): void {
+  const modules = names.flatMap((name) => parts[name].goModule ?? [])
+  const go =
+    modules.length === 0 ? undefined : firstWorking(['go', '/usr/local/go/bin/go'], ['version'])
+  if (go === undefined) return
+  for (const module of modules) {
+    console.log(`go install ${module}`)
+    spawnSync(go, ['install', module], { stdio: ['ignore', 2, 2], timeout: 900_000 })
+  }
 }
 
 function aptGet(command: 'install' | 'update', packages: readonly string[] = []): boolean {
@@ -145,6 +181,16 @@ function onPath(program: string): string | undefined {
   // Servers live in sbin, which is not on every user's PATH.
   const folders = [...(process.env['PATH'] ?? '').split(':'), '/usr/sbin', '/usr/bin']
   return folders.map((folder) => join(folder, program)).find(isExecutable)
+}
+
+/** Where `go install` puts what it makes. */
+function inGoFolder(program: string): string | undefined {
+  const { GOBIN, GOPATH, HOME = '' } = process.env
+  const folders = [GOBIN, join(GOPATH?.split(':')[0] ?? join(HOME, 'go'), 'bin')]
+  return folders
+    .filter((folder) => folder !== undefined)
+    .map((folder) => join(folder, program))
+    .find(isExecutable)
 }
 
 function isExecutable(path: string): boolean {
