@@ -37,7 +37,7 @@ function questionWith(authorization: string | undefined): AccessQuestion {
     headers: authorization === undefined ? {} : { authorization },
     hasBody: false,
   }
-  return { request, address: '127.0.0.1', bucket: 'b', key: 'a' }
+  return { request, address: '127.0.0.1', bucket: 'b', isCounted: false, key: 'a' }
 }
 
 test('a token that is remembered is answered without a promise', async () => {

@@ -12,12 +12,20 @@ import type { Claims } from './claims.ts'
 import { IpFilter } from './ip-filter.ts'
 import type { Listing } from './ip-filter.ts'
 import type { Policy } from './policy.ts'
+import type { LimitFields, LimitStanding, RateLimits } from './rate-limits.ts'
 
 export { Authenticator } from './authenticator.ts'
 export type { Claims } from './claims.ts'
+export { FleetCounts } from './fleet-counts.ts'
+export type { FleetLink } from './fleet-counts.ts'
 export type { Listing } from './ip-filter.ts'
 export { Policy } from './policy.ts'
 export { PolicyTally } from './policy-tally.ts'
+export { needsIdentity, Networks, placeLimit } from './limit-key.ts'
+export { LimitTally } from './limit-tally.ts'
+export { LocalCounts } from './local-counts.ts'
+export { RateLimits } from './rate-limits.ts'
+export type { LimitFields, LimitStanding, LimitWorld } from './rate-limits.ts'
 export { mintToken } from './signature.ts'
 
 export interface AccessQuestion {
@@ -29,6 +37,8 @@ export interface AccessQuestion {
   readonly key: string
   /** Cancelled when the client leaves; undefined: it is not known to. */
   readonly leaving?: CancelSignal | undefined
+  /** It is looked at once more: no limit counts it again. */
+  readonly isCounted: boolean
 }
 
 export interface Identity {
@@ -41,6 +51,8 @@ export interface Admitted {
   readonly identity: Identity | undefined
   /** Undefined where no policy is asked. */
   readonly policy?: PolicyFact | undefined
+  /** For the answer. */
+  readonly limitFields?: LimitFields
 }
 
 export interface AccessRules {
@@ -49,19 +61,29 @@ export interface AccessRules {
   readonly authenticator: Authenticator | undefined
   /** Undefined: no policy is asked. */
   readonly policy?: Policy | undefined
+  readonly limits?: AccessLimits | undefined
+}
+
+export interface AccessLimits {
+  /** Those that need not know who comes. */
+  readonly byAddress: RateLimits | undefined
+  readonly byIdentity: RateLimits | undefined
 }
 
 const ANYBODY: Admitted = { identity: undefined }
+const NO_LIMITS: AccessLimits = { byAddress: undefined, byIdentity: undefined }
 
 export class Access {
   readonly #ipFilter: IpFilter | undefined
   readonly #authenticator: Authenticator | undefined
+  readonly #limits: AccessLimits
   readonly #policy: Policy | undefined
 
-  constructor({ ipFilter, authenticator, policy }: AccessRules) {
+  constructor({ ipFilter, authenticator, limits, policy }: AccessRules) {
     const isEmpty = ipFilter.allowlist.length === 0 && ipFilter.blocklist.length === 0
     this.#ipFilter = isEmpty ? undefined : new IpFilter(ipFilter)
     this.#authenticator = authenticator
+    this.#limits = limits ?? NO_LIMITS
     this.#policy = policy
   }
 
@@ -72,12 +94,46 @@ export class Access {
 
   /** Throws or rejects with the refusal; at once, where nothing has to be waited for. */
   authorize(question: AccessQuestion): Admitted | Promise<Admitted> {
-    this.filterAddress(question.address)
+    const { address, isCounted } = question
+    this.filterAddress(address)
+    const fields = isCounted ? undefined : this.#limits.byAddress?.take(address, undefined)
+    if (!(fields instanceof Promise)) return this.#identify(question, fields)
+    return fields.then((told) => this.#identify(question, told))
+  }
+
+  #identify(question: AccessQuestion, fields: LimitFields): Admitted | Promise<Admitted> {
     const admitted = this.authenticate(question.request)
-    const policy = this.#policy
-    if (policy === undefined) return admitted
-    if (!(admitted instanceof Promise)) return policy.admit(question, admitted)
-    return admitted.then((visitor) => policy.admit(question, visitor))
+    if (!(admitted instanceof Promise)) return this.#limitIdentity(question, admitted, fields)
+    return admitted.then((visitor) => this.#limitIdentity(question, visitor, fields))
+  }
+
+  #limitIdentity(
+    question: AccessQuestion,
+    visitor: Admitted,
+    fields: LimitFields,
+  ): Admitted | Promise<Admitted> {
+    const { address, isCounted } = question
+    const own = isCounted ? undefined : this.#limits.byIdentity?.take(address, visitor.identity)
+    if (!(own instanceof Promise))
+      return this.#askPolicy(question, withFields(visitor, fields, own))
+    return own.then((told) => this.#askPolicy(question, withFields(visitor, fields, told)))
+  }
+
+  #askPolicy(question: AccessQuestion, visitor: Admitted): Admitted | Promise<Admitted> {
+    return this.#policy?.admit(question, visitor) ?? visitor
+  }
+
+  /** What the limits before authentication would say; nothing is spent. */
+  foreseeAddressLimits(address: string): Promise<readonly LimitStanding[]> | undefined {
+    return this.#limits.byAddress?.foresee(address, undefined)
+  }
+
+  /** What those after it would say. */
+  foreseeIdentityLimits(
+    address: string,
+    { identity }: Admitted,
+  ): Promise<readonly LimitStanding[]> | undefined {
+    return this.#limits.byIdentity?.foresee(address, identity)
   }
 
   /** Undefined where there is no filter. */
@@ -98,4 +154,9 @@ export class Access {
   async foreseePolicy(question: AccessQuestion, visitor = ANYBODY): Promise<Admitted> {
     return this.#policy?.foresee(question, visitor) ?? visitor
   }
+}
+
+function withFields(admitted: Admitted, first: LimitFields, second: LimitFields): Admitted {
+  if (first === undefined && second === undefined) return admitted
+  return { ...admitted, limitFields: [...(first ?? []), ...(second ?? [])] }
 }

@@ -79,7 +79,7 @@ function compileRule(rule: ClaimRule): Grant {
 }
 
 /** A claim of that very name first, then what lies below its parts. */
-function find(claims: Claims, name: string, path: readonly string[]): unknown {
+export function find(claims: Claims, name: string, path: readonly string[]): unknown {
   const literal = own(claims, name)
   if (literal !== undefined || path.length === 1) return literal
   let at: unknown = claims

@@ -32,7 +32,8 @@ function asked({
     hasBody: false,
   } as const
   const identity = claims === undefined ? undefined : { subject: undefined, claims }
-  return { question: { request, address, bucket: 'b', key }, identity, at }
+  const question = { request, address, bucket: 'b', key, isCounted: false }
+  return { question, identity, at }
 }
 
 test('it is JSON that says what is there, whatever that is', () => {

@@ -47,7 +47,7 @@ function questionOf(path: string): AccessQuestion {
     headers: {},
     hasBody: false,
   }
-  return { request, address: '127.0.0.1', bucket: 'b', key: path.slice(1) }
+  return { request, address: '127.0.0.1', bucket: 'b', isCounted: false, key: path.slice(1) }
 }
 
 test('a decision that is remembered is told without a promise, a no by throwing', async () => {

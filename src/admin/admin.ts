@@ -15,13 +15,13 @@ import { answerStatus, refuse } from '../proxy/proxy.ts'
 import type { Status } from '../proxy/proxy.ts'
 import type { CacheDesk } from './cache-desk.ts'
 import { answerCall } from './calls.ts'
-import type { Explain } from './calls.ts'
+import type { Explain, LimitsDesk } from './calls.ts'
 import { createGate } from './gate.ts'
 import type { Gate } from './gate.ts'
 import type { PrewarmDesk } from './prewarm-desk.ts'
 
 export type { CacheDesk, Purged } from './cache-desk.ts'
-export type { Explain } from './calls.ts'
+export type { Explain, LimitsDesk } from './calls.ts'
 export type {
   PrewarmDesk,
   PrewarmProblem,
@@ -40,6 +40,7 @@ export interface AdminOptions {
   readonly token: Secret | undefined
   readonly desk: CacheDesk
   readonly explain: Explain
+  readonly limits: LimitsDesk
   readonly prewarm: PrewarmDesk
   readonly buckets: ReadonlySet<string>
   readonly emit: Emit
@@ -117,8 +118,9 @@ export class Admin {
   }
 
   #call(request: IncomingMessage): Promise<Reply> {
-    const { desk, explain, prewarm, buckets, emit } = this.#options
-    return answerCall(request, { gate: this.#gate, desk, explain, prewarm, buckets, emit })
+    const { desk, explain, limits, prewarm, buckets, emit } = this.#options
+    const gate = this.#gate
+    return answerCall(request, { gate, desk, explain, limits, prewarm, buckets, emit })
   }
 
   #bug(error: unknown, requestId: string): Refusal {

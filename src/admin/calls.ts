@@ -27,6 +27,7 @@ export interface CallsOptions {
   readonly gate: Gate | undefined
   readonly desk: CacheDesk
   readonly explain: Explain
+  readonly limits: LimitsDesk
   readonly prewarm: PrewarmDesk
   readonly buckets: ReadonlySet<string>
   readonly emit: Emit
@@ -34,6 +35,9 @@ export interface CallsOptions {
 
 /** By each thread that answers. */
 export type Explain = (question: ExplainQuestion) => Promise<readonly Explanation[]>
+
+/** Of all threads together, as the answer tells it. */
+export type LimitsDesk = () => Promise<object>
 
 interface Asked {
   readonly request: IncomingMessage
@@ -63,6 +67,7 @@ const CALLS: readonly Call[] = [
   { name: 'prewarm', path: PREWARM, below: 'nothing', method: 'GET', run: prewarmTasks },
   { name: 'prewarm', path: PREWARM, below: 'something', method: 'GET', run: prewarmTask },
   { name: 'prewarm', path: PREWARM, below: 'something', method: 'DELETE', run: endPrewarm },
+  { name: 'limits', path: '/admin/limits', below: 'nothing', method: 'GET', run: limits },
   { name: 'explain', path: '/admin/explain', below: 'nothing', method: 'GET', run: explain },
 ]
 
@@ -160,6 +165,11 @@ async function explain({ query }: Asked, options: CallsOptions): Promise<DeskAns
   if (others.length === 0) return { status: 200, value: first }
   const threads = [first, ...others].map(({ summary }) => summary)
   return { status: 200, value: { ...first, threads } }
+}
+
+async function limits({ query }: Asked, options: CallsOptions): Promise<DeskAnswer> {
+  if (query !== '') throw wrong('The limits have no query.')
+  return { status: 200, value: await options.limits() }
 }
 
 async function prewarm(

@@ -15,11 +15,13 @@ import { field, flag, isPrintable, text, textOf } from './fields.ts'
 import { ipFilterSchema, printIpFilter } from './ip-filter.ts'
 import type { IpFilterConfig } from './ip-filter.ts'
 import { claimsOverlap } from './overlap.ts'
+import { bucketLimits, printRateLimit, rateLimitSchema } from './rate-limit.ts'
+import type { RateLimitConfig } from './rate-limit.ts'
 import { responseHeadersSchema } from './response-headers.ts'
 import type { ResponseHeadersConfig } from './response-headers.ts'
 import { printS3, s3Schema, toS3 } from './s3.ts'
 import type { S3Config } from './s3.ts'
-import { section } from './section.ts'
+import { sameAs, section } from './section.ts'
 import type { Loose, RuleProblem } from './section.ts'
 import { isMapping } from './tree.ts'
 import { z } from './zod.ts'
@@ -34,6 +36,7 @@ export interface BucketConfig {
   readonly hosts: readonly string[]
   readonly s3: S3Config
   readonly ipFilter: IpFilterConfig
+  readonly rateLimit: readonly RateLimitConfig[]
   readonly cors: CorsRules | undefined
   readonly auth: AuthConfig
   /** Undefined: no policy is asked. */
@@ -97,6 +100,7 @@ export const bucketSchema = section(
     hosts: z.array(host).min(1).optional(),
     s3: s3Schema,
     ip_filter: ipFilterSchema.prefault({}),
+    rate_limit: sameAs(z.array(rateLimitSchema).prefault([]), 'rate_limiting.limits[]'),
     cors: corsSchema.optional(),
     auth: authSchema.optional(),
     authorization: authorizationSchema.optional(),
@@ -197,6 +201,7 @@ export function toBucket(
     hosts: settings.hosts ?? [],
     s3: toS3(settings.s3),
     ipFilter: settings.ip_filter,
+    rateLimit: bucketLimits(settings.s3.rate_limit, settings.rate_limit),
     cors: toCors(settings.cors),
     auth: toAuth(settings.auth, folder),
     authorization: toAuthorization(settings.authorization),
@@ -222,6 +227,7 @@ export function printBucket(bucket: BucketConfig): object {
     ...(bucket.hosts.length === 0 ? {} : { hosts: bucket.hosts }),
     s3: printS3(bucket.s3),
     ip_filter: printIpFilter(bucket.ipFilter),
+    rate_limit: bucket.rateLimit.map(printRateLimit),
     ...(bucket.cors === undefined ? {} : { cors: printCors(bucket.cors) }),
     auth: printAuth(bucket.auth),
     ...(authorization && { authorization: printAuthorization(authorization) }),

@@ -24,6 +24,8 @@ import { mergeTrees } from './merge.ts'
 import { printMetrics, toMetrics } from './metrics.ts'
 import type { MetricsConfig } from './metrics.ts'
 import type { Problem } from './problem.ts'
+import { printRateLimiting, toRateLimiting } from './rate-limiting.ts'
+import type { RateLimitingConfig } from './rate-limiting.ts'
 import type { Settings } from './schema.ts'
 import { printServer, toServer } from './server.ts'
 import type { ServerConfig } from './server.ts'
@@ -40,6 +42,7 @@ export interface Config {
   readonly buckets: readonly BucketConfig[]
   /** By which tokens are verified where a bucket says nothing else. */
   readonly jwt: JwtConfig | undefined
+  readonly rateLimiting: RateLimitingConfig
   readonly cache: CacheConfig
   readonly logging: LoggingConfig
   readonly admin: AdminConfig
@@ -99,6 +102,7 @@ function toConfig(settings: Settings, folder: string): Config {
       toBucket(bucket, { cacheTtlMs: ttlOfMemory(settings.cache), folder }),
     ),
     jwt: settings.jwt && toJwt(settings.jwt, folder),
+    rateLimiting: toRateLimiting(settings.rate_limiting, settings.server.rate_limit),
     cache: toCache(settings.cache, folder),
     logging: toLogging(settings.logging),
     admin: toAdmin(settings.admin, settings.metrics.port),
@@ -112,6 +116,7 @@ export function printConfig(config: Config): object {
     server: printServer(config.server),
     buckets: config.buckets.map(printBucket),
     ...(config.jwt === undefined ? {} : { jwt: printJwt(config.jwt) }),
+    rate_limiting: printRateLimiting(config.rateLimiting),
     cache: printCache(config.cache),
     logging: printLogging(config.logging),
     admin: printAdmin(config.admin),

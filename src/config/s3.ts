@@ -4,6 +4,7 @@
 import { formatDuration, parseDuration } from '../primitives/units.ts'
 import { credentialsRule } from './credentials.ts'
 import { choice, duration, field, flag, integer, number, text, textOf } from './fields.ts'
+import { pacedSchema } from './rate-limit.ts'
 import { printReplica, replicaSchema, singleBucketFields, toReplicas } from './replicas.ts'
 import type { ReplicaConfig } from './replicas.ts'
 import { documentedDefault, section } from './section.ts'
@@ -120,6 +121,7 @@ export const s3Schema = section(
     hedge: section({ after: hedgeAfter, budget_percent: percent.prefault(5) }).optional(),
     failover_on_not_found: flag().prefault(false),
     first_byte_budget: duration().prefault('30s'),
+    rate_limit: pacedSchema.optional(),
   },
   credentialsRule,
   everyReplicaHasABucket,

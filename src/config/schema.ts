@@ -11,6 +11,7 @@ import { field, textOf } from './fields.ts'
 import { jwtSchema } from './jwt.ts'
 import { loggingSchema } from './logging.ts'
 import { metricsSchema } from './metrics.ts'
+import { limitRules, rateLimitingSchema } from './rate-limiting.ts'
 import { isToldElsewhere, section } from './section.ts'
 import type { Loose, RuleProblem } from './section.ts'
 import { serverAddress, serverSchema } from './server.ts'
@@ -30,6 +31,7 @@ export const configShape = section(
     server: serverSchema.prefault({}),
     buckets: z.array(bucketSchema).min(1),
     jwt: jwtSchema.optional(),
+    rate_limiting: rateLimitingSchema.prefault({}),
     cache: cacheSchema.prefault({}),
     logging: loggingSchema.prefault({}),
     admin: adminSchema.prefault({}),
@@ -39,6 +41,7 @@ export const configShape = section(
     bucketsRule(buckets).map((found) => ({ ...found, path: ['buckets', ...found.path] })),
   everyAuthHasKeys,
   policyIsToldNoToken,
+  limitRules,
   listenersDiffer,
   oneOperationsPort,
 )

@@ -5,6 +5,7 @@ import type { Address, WrittenAddress } from './address.ts'
 import { cidr, duration, field, flag, integer, size, textOf } from './fields.ts'
 import { httpsSchema, printHttps, toHttps } from './https.ts'
 import type { HttpsConfig } from './https.ts'
+import { serverRateLimitSchema } from './rate-limiting.ts'
 import { documentedDefault, section } from './section.ts'
 import type { Loose, RuleProblem } from './section.ts'
 import { FromEnv, isMapping } from './tree.ts'
@@ -74,6 +75,7 @@ export const serverSchema = section(
       max_header_size: maxHeaderSize.optional(),
       max_uri_length: maxUriLength.optional(),
     }).optional(),
+    rate_limit: serverRateLimitSchema.optional(),
     shutdown: section({
       drain: duration({ min: 0 }).prefault('30s'),
       lame_duck: duration({ min: 0 }).prefault('0s'),

@@ -4,6 +4,8 @@ import type { BucketConfig } from './buckets.ts'
 import type { CacheConfig } from './cache.ts'
 import type { JwtConfig } from './jwt.ts'
 import type { Problem } from './problem.ts'
+import type { RateLimitConfig } from './rate-limit.ts'
+import type { RateLimitingConfig } from './rate-limiting.ts'
 import type { S3Config } from './s3.ts'
 
 const ownPaths: readonly string[] = ['/health', '/ready']
@@ -11,14 +13,16 @@ const ownPaths: readonly string[] = ['/health', '/ready']
 interface Concerned {
   readonly buckets: readonly BucketConfig[]
   readonly cache: CacheConfig
+  readonly rateLimiting: RateLimitingConfig
   readonly jwt: JwtConfig | undefined
 }
 
-export function warningsOf({ buckets, cache, jwt }: Concerned): Problem[] {
+export function warningsOf({ buckets, cache, jwt, rateLimiting }: Concerned): Problem[] {
   return [
     ...unusedJwt(buckets, jwt),
     ...buckets.flatMap((bucket, index) => bucketWarnings(bucket, `buckets[${index}]`)),
-    ...cacheWarnings(cache),
+    ...cacheWarnings(cache, rateLimiting),
+    ...limitWarnings(buckets, rateLimiting),
     ...buckets.flatMap((bucket, index) => shareWarnings(bucket, cache, `buckets[${index}]`)),
   ]
 }
@@ -30,9 +34,46 @@ function unusedJwt(buckets: readonly BucketConfig[], jwt: JwtConfig | undefined)
   return [{ path: 'jwt', message, hint: 'add auth: { enabled: true } to the buckets it is for' }]
 }
 
-function cacheWarnings({ enabled, layers, redis, memory, sliceBytes }: CacheConfig): Problem[] {
+function limitWarnings(
+  buckets: readonly BucketConfig[],
+  { enabled, limits }: RateLimitingConfig,
+): Problem[] {
+  if (enabled) return namelessWarnings(buckets, limits)
+  const places = buckets.flatMap(({ rateLimit }, index) =>
+    rateLimit.length === 0 ? [] : [`buckets[${index}].rate_limit`],
+  )
+  if (limits.length > 0) places.unshift('rate_limiting.limits')
+  const message = 'limits nothing: rate_limiting.enabled is false'
+  return places.map((path) => ({ path, message }))
+}
+
+/** Nobody says who they are: all are counted as one. */
+function namelessWarnings(
+  buckets: readonly BucketConfig[],
+  limits: readonly RateLimitConfig[],
+): Problem[] {
+  const isGuarded = ({ auth }: BucketConfig): boolean => auth.enabled
+  const problemsOf = (list: readonly RateLimitConfig[], path: string): Problem[] =>
+    list.flatMap(({ key, parts }, index) => {
+      if (!parts.some(({ kind }) => kind === 'user' || kind === 'claim')) return []
+      const message = `${key} tells nobody apart by name: no token is asked for`
+      return [{ path: `${path}[${index}].key`, message, hint: 'add auth: { enabled: true }' }]
+    })
+  return [
+    ...(buckets.some(isGuarded) ? [] : problemsOf(limits, 'rate_limiting.limits')),
+    ...buckets.flatMap((bucket, index) =>
+      isGuarded(bucket) ? [] : problemsOf(bucket.rateLimit, `buckets[${index}].rate_limit`),
+    ),
+  ]
+}
+
+function cacheWarnings(
+  { enabled, layers, redis, memory, sliceBytes }: CacheConfig,
+  { store }: RateLimitingConfig,
+): Problem[] {
   const warnings: Problem[] = []
-  if (enabled && redis !== undefined && !layers.includes('redis')) {
+  const isUsed = layers.includes('redis') || store === 'redis'
+  if (enabled && redis !== undefined && !isUsed) {
     const message = 'keeps no objects there: cache_layers does not name redis'
     warnings.push({ path: 'cache.redis.enabled', message })
   }

@@ -10,6 +10,7 @@ export interface Counts {
   readonly cache: CacheCounts | undefined
   readonly server: ServerCounts
   readonly policy: PolicyCounts
+  readonly limits: readonly LimitCount[]
   /** By what kind of rule. */
   readonly purges: ReadonlyMap<string, number>
 }
@@ -72,6 +73,13 @@ export interface TierCount {
   /** Undefined where there can be none, or none that is heard of. */
   readonly evictions: number | undefined
   readonly errors: number | undefined
+}
+
+export interface LimitCount {
+  /** '' for what leads to no bucket. */
+  readonly bucket: string
+  readonly limit: string
+  readonly refused: number
 }
 
 export interface ServerCounts {

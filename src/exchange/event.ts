@@ -40,6 +40,12 @@ export type Event =
       readonly reason: string
     }
   | {
+      /** Of limits that all nodes share. */
+      readonly kind: 'rate-limits'
+      readonly state: 'aside' | 'back'
+      readonly reason: string
+    }
+  | {
       readonly kind: 'admin'
       readonly call: string
       /** What was to be purged. */

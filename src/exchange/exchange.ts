@@ -27,6 +27,8 @@ export interface Facts {
   /** Who was let in. */
   access:
     { readonly user: string | undefined; readonly policy?: PolicyFact | undefined } | undefined
+  /** Flat header fields: what is left of the limits it was counted against. */
+  limits: readonly string[] | undefined
   obtain: OriginFact | undefined
   cache: CacheOutcome | undefined
   refusal:
@@ -68,6 +70,7 @@ export class Exchange {
     receive: undefined,
     route: undefined,
     access: undefined,
+    limits: undefined,
     obtain: undefined,
     cache: undefined,
     refusal: undefined,

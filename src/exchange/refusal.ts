@@ -19,6 +19,7 @@ const TABLE = {
   precondition_failed: [412, 'A precondition of the request does not hold.'],
   uri_too_long: [414, 'The request target is too long.'],
   range_not_satisfiable: [416, 'No asked range lies within the object.'],
+  rate_limited: [429, 'There were too many requests.'],
   headers_too_large: [431, 'The header fields of the request are too large.'],
   internal_error: [500, 'The request could not be answered.'],
   origin_failed: [502, 'The storage behind this path failed.'],

@@ -34,6 +34,7 @@ async function compiled(config: Config, look: (compiled: Compiled) => void): Pro
   const result = compile({
     config,
     cache: undefined,
+    limits: undefined,
     tallyOf: () => new OriginTally(),
     policyTally: new PolicyTally(),
     random: () => 0,

@@ -16,6 +16,7 @@ import type { OriginForesight, OriginTally } from '../origin/origin.ts'
 import { CachedOrigin, ObjectIntake } from '../proxy/proxy.ts'
 import type { Route, RouteRules, Snapshot, Website } from '../proxy/proxy.ts'
 import { RouteTable } from '../routing/routing.ts'
+import type { LiveLimits } from './limits.ts'
 import { taggerFor } from './tags.ts'
 
 export interface Compiled {
@@ -34,6 +35,8 @@ export interface CompileOptions {
   /** A number in [0, 1). */
   readonly random: () => number
   readonly emit: Emit
+  /** Undefined: there are none. */
+  readonly limits: LiveLimits | undefined
   /** Where what becomes of a bucket's questions is counted. */
   readonly tallyOf: (bucket: string) => OriginTally
   /** Where what policies decide is counted. */
@@ -41,7 +44,7 @@ export interface CompileOptions {
 }
 
 export function compile(options: CompileOptions): Compiled {
-  const { config, cache, random, emit, tallyOf } = options
+  const { config, cache, random, emit, limits: rates, tallyOf } = options
   const { limits, securityHeaders, trustedProxies } = config.server
   const common = commonHeaders(securityHeaders)
   const origins = new Map<string, Origin>()
@@ -63,9 +66,10 @@ export function compile(options: CompileOptions): Compiled {
         ...rulesFor(bucket, common),
         access: new Access({
           ipFilter: bucket.ipFilter,
-          authenticator: tokensFor(bucket, config.jwt, (jwt) =>
+          authenticator: authenticatorOf(bucket, config.jwt, (jwt) =>
             authenticatorFor(jwt, authenticators, emit),
           ),
+          limits: rates?.of(bucket),
           policy,
         }),
         askFor,
@@ -80,6 +84,7 @@ export function compile(options: CompileOptions): Compiled {
     byBucket: new Map(routes.map(({ value }) => [value.bucket, value])),
     cors: corsByBucket(config.buckets),
     limits: { maxHeaderBytes: limits.maxHeaderBytes, maxUriLength: limits.maxUriLength },
+    strayLimits: rates?.ofStrays(),
     trustedProxies: trustedProxies.length === 0 ? undefined : new AddressSet(trustedProxies),
     commonHeaders: common,
   }
@@ -93,16 +98,16 @@ function policyFor(
   return config && new Policy({ bucket: name, config, tally, emit })
 }
 
-function tokensFor(
+function authenticatorOf(
   { auth }: BucketConfig,
   shared: JwtConfig | undefined,
-  authenticatorOf: (jwt: JwtConfig) => Authenticator,
+  find: (jwt: JwtConfig) => Authenticator,
 ): Authenticator | undefined {
   if (!auth.enabled) return undefined
   const jwt = auth.jwt ?? shared
   // The configuration was refused where there is none.
   if (jwt === undefined) throw new Error('a bucket asks for tokens that nothing verifies')
-  return authenticatorOf(jwt)
+  return find(jwt)
 }
 
 /** Buckets of one section have their keys, and what they remember, in common. */

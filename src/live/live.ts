@@ -5,19 +5,25 @@ import { PolicyTally } from '../access/access.ts'
 import { openCache } from '../cache/cache.ts'
 import type { Cache } from '../cache/cache.ts'
 import type { Config } from '../config/config.ts'
-import type { OriginCounts, PolicyCounts } from '../exchange/counts.ts'
+import type { LimitCount, OriginCounts, PolicyCounts } from '../exchange/counts.ts'
 import type { Emit } from '../exchange/event.ts'
+import type { SpentMemory } from '../primitives/spent-table.ts'
 import { OriginTally } from '../origin/origin.ts'
 import type { Backends, Snapshot } from '../proxy/proxy.ts'
 import { compile } from './compile.ts'
 import type { Compiled } from './compile.ts'
+import { allocateLimits, LiveLimits } from './limits.ts'
+import type { LimitReport } from './limits.ts'
+
+export { allocateLimits } from './limits.ts'
+export type { LimitAccount, LimitReport } from './limits.ts'
 
 export class Live {
   readonly #cache: Cache | undefined
   readonly #compiled: Compiled
+  readonly #limits: LiveLimits | undefined
   /** By bucket; what was counted is not forgotten with the configuration it was counted under. */
   readonly #tallies = new Map<string, OriginTally>()
-
   readonly #policies = new PolicyTally()
 
   readonly #tallyOf = (bucket: string): OriginTally => {
@@ -26,7 +32,15 @@ export class Live {
     return tally
   }
 
-  constructor(config: Config, random: () => number, emit: Emit) {
+  /** The memory is that of all threads. */
+  constructor(
+    config: Config,
+    random: () => number,
+    emit: Emit,
+    memory: SpentMemory | undefined = allocateLimits(config),
+  ) {
+    const limits = memory && new LiveLimits({ config, memory, random, emit })
+    this.#limits = limits
     this.#cache = config.cache.enabled
       ? openCache(config.cache, { softMs: softMsOf(config), maxBytesOf: maxBytesOf(config) }, emit)
       : undefined
@@ -35,6 +49,7 @@ export class Live {
       cache: this.#cache,
       random,
       emit,
+      limits,
       tallyOf: this.#tallyOf,
       policyTally: this.#policies,
     })
@@ -65,7 +80,17 @@ export class Live {
     return this.#policies.counts()
   }
 
+  limitCounts(): readonly LimitCount[] {
+    return this.#limits?.counts() ?? []
+  }
+
+  /** Undefined where there are no limits. */
+  limitReport(isToLook: boolean): LimitReport | undefined {
+    return this.#limits?.report(isToLook)
+  }
+
   async close(): Promise<void> {
+    this.#limits?.close()
     for (const authenticator of this.#compiled.authenticators) authenticator.close()
     for (const policy of this.#compiled.policies) policy.close()
     const origins = [...this.#compiled.origins.values()]

@@ -24,6 +24,10 @@ const SENTENCES: Readonly<Record<Event['kind'], { level: Level; message: string 
   'certificate-rejected': { level: 'error', message: 'a new certificate cannot be used' },
   'operations-listener-absent': { level: 'warn', message: 'there is no operations listener' },
   tier: { level: 'warn', message: 'a cache tier stepped aside or came back' },
+  'rate-limits': {
+    level: 'warn',
+    message: 'the nodes cannot meet to count for shared rate limits, or can again',
+  },
   admin: { level: 'info', message: 'an operator called' },
   prewarm: { level: 'info', message: 'a prewarming task has ended' },
   'key-set': { level: 'warn', message: 'the keys of an issuer were asked for' },

@@ -40,6 +40,7 @@ const TABLE = {
     'Questions to policies that were really asked, from the question to the decision or failure.',
     [],
   ),
+  sluice_rate_limited_total: counter('Requests that a limit refused.', ['bucket', 'limit']),
   sluice_cache_requests_total: counter('What the cache made of the requests for a bucket.', [
     'bucket',
     'result',

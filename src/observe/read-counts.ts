@@ -13,13 +13,16 @@ import type { Reading, Series } from './reading.ts'
 
 const BREAKER_STATES = { closed: 0, 'half-open': 1, open: 2 } as const
 
-export function readCounts({ origins, cache, server, purges, policy }: Counts): Reading {
+export function readCounts({ origins, cache, limits, server, purges, policy }: Counts): Reading {
   return {
     ...readOrigins(origins),
     ...(cache === undefined ? {} : readCache(cache)),
     sluice_http_requests_in_flight: [one([], server.running)],
     sluice_connections_open: [one([], server.connections)],
     sluice_refusals_total: seriesOf([], server.refusals),
+    sluice_rate_limited_total: limits.map(({ bucket, limit, refused }) =>
+      one([bucket, limit], refused),
+    ),
     ...readPurges(purges),
     ...readPolicy(policy),
   }

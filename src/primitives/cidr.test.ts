@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { AddressSet, formatCidr, parseAddress, parseCidr } from './cidr.ts'
+import { AddressSet, formatCidr, parseAddress, parseCidr, ipv6NetworkOf } from './cidr.ts'
 
 const ADDRESSES: readonly (readonly [written: string, canonical: string | undefined])[] = [
   ['192.0.2.1', '192.0.2.1'],
@@ -85,3 +85,19 @@ test('a set says the same of an address however often, and after ten thousand ot
   for (let index = 0; index < 10_000; index++) set.has(`11.0.${index >> 8}.${index & 255}`)
   assert.deepEqual(ask(), [true, false])
 })
+
+const LIES_IN: readonly (readonly [address: string, prefix: number, network: string])[] = [
+  ['192.0.2.1', 64, '192.0.2.1'],
+  ['unknown', 64, 'unknown'],
+  ['2001:db8:1:2:3:4:5:6', 64, '2001:db8:1:2/64'],
+  ['2001:db8::1', 64, '2001:db8:0:0/64'],
+  ['2001:db8:1:2::', 64, '2001:db8:1:2/64'],
+  ['::1', 64, '0:0:0:0/64'],
+  ['2001:db8:1:2ff::1', 56, '2001:db8:1:200/56'],
+  ['2001:db8::1', 128, '2001:db8:0:0:0:0:0:1/128'],
+]
+for (const [address, prefix, network] of LIES_IN) {
+  test(`${address} lies in ${network}, by ${prefix} bits`, () => {
+    assert.equal(ipv6NetworkOf(address, prefix), network)
+  })
+}

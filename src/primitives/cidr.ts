@@ -75,3 +75,22 @@ export class AddressSet {
     return this.#networks[family].check(address, family)
   }
 }
+
+/** The network that an address in canonical spelling lies in; an IPv4 address, or what is none, is its own. */
+export function ipv6NetworkOf(address: string, prefix: number): string {
+  if (!address.includes(':')) return address
+  const [front = '', back] = address.split('::')
+  const before = groupsOf(front)
+  const after = groupsOf(back ?? '')
+  const gap = back === undefined ? 0 : 8 - before.length - after.length
+  const groups = [...before, ...Array.from({ length: Math.max(0, gap) }, () => 0), ...after]
+  const kept = groups.slice(0, Math.ceil(prefix / 16)).map((group, index) => {
+    const bits = Math.min(16, prefix - index * 16)
+    return (group & (0xffff << (16 - bits))).toString(16)
+  })
+  return `${kept.join(':')}/${prefix}`
+}
+
+function groupsOf(text: string): number[] {
+  return text === '' ? [] : text.split(':').map((group) => Number.parseInt(group, 16))
+}

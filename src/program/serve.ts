@@ -5,7 +5,7 @@ import { createServer } from 'node:net'
 import type { Worker } from 'node:worker_threads'
 
 import { Admin } from '../admin/admin.ts'
-import type { CacheDesk, Explain, PrewarmDesk } from '../admin/admin.ts'
+import type { CacheDesk, Explain, LimitsDesk, PrewarmDesk } from '../admin/admin.ts'
 import { monotonic } from '../primitives/clock.ts'
 import { formatProblem, loadConfig } from '../config/config.ts'
 import type { Config } from '../config/config.ts'
@@ -16,6 +16,8 @@ import { openObserver, readPrewarming, readPurges } from '../observe/observe.ts'
 import type { Observer, Reading } from '../observe/observe.ts'
 import type { Status } from '../proxy/proxy.ts'
 import { Threads, usableCores } from '../server/server.ts'
+import { allocateLimits } from '../live/live.ts'
+import { mergeLimits } from './limits-desk.ts'
 import { openMetricsDesk, ThreadReadings } from './metrics-desk.ts'
 import { Prewarming } from './prewarming.ts'
 import { ThreadDesk } from './thread-desk.ts'
@@ -44,6 +46,7 @@ interface Serving {
   /** What its threads have counted. */
   read(): Promise<readonly Reading[]>
   readonly explain: Explain
+  readonly limits: LimitsDesk
   /** Of the threads that there are now. */
   readonly warmParts: () => readonly WarmPart[]
   drain(impatience: AbortSignal): Promise<number>
@@ -99,6 +102,7 @@ async function serveHere(config: Config): Promise<Serving> {
     desk,
     read: async () => [thread.read(true)],
     explain: async (question) => [await thread.explain(question)],
+    limits: async () => mergeLimits([thread.limits(true)]),
     warmParts: () => [thread.warmPart],
     drain: (impatience) => thread.drain(config.server.shutdown, impatience),
   }
@@ -109,12 +113,13 @@ async function serveInThreads(config: Config, count: number, world: World): Prom
   await requireFree(wanted)
   const observer = openObserver({ logging: config.logging, random: Math.random })
   const packed = packConfig(config)
+  const spent = allocateLimits(config)
   const lines = new ThreadDesk({ isCached: config.cache.enabled })
   const threads = new Threads({
     count,
     port: wanted.port,
     emit: observer.emit,
-    spawn: (port) => world.spawn({ config: packed, port, line: lines.connect() }),
+    spawn: (port) => world.spawn({ config: packed, port, spent, line: lines.connect() }),
   })
   const startedAt = monotonic()
   let isDraining = false
@@ -134,9 +139,9 @@ async function serveInThreads(config: Config, count: number, world: World): Prom
     ...(await readings.read()),
     readPurges(lines.purges),
   ]
-  const { desk, explain } = lines
+  const { desk, explain, limits } = lines
   const warmParts = (): readonly WarmPart[] => lines.warmParts()
-  return { address, status, observer, desk, explain, warmParts, read, drain }
+  return { address, status, observer, desk, explain, limits, warmParts, read, drain }
 }
 
 /** Threads share their port, and so would a second Sluice, unnoticed. */
@@ -174,6 +179,7 @@ async function openAdmin(
     token: config.admin.token,
     desk: serving.desk,
     explain: serving.explain,
+    limits: serving.limits,
     prewarm,
     buckets: new Set(config.buckets.map(({ name }) => name)),
     emit: serving.observer.emit,

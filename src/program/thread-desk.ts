@@ -3,10 +3,12 @@
 import { MessageChannel } from 'node:worker_threads'
 import type { MessagePort } from 'node:worker_threads'
 
-import type { CacheDesk, Explain, Purged, PurgeOrder } from '../admin/admin.ts'
+import type { CacheDesk, Explain, LimitsDesk, Purged, PurgeOrder } from '../admin/admin.ts'
+import type { LimitReport } from '../live/live.ts'
 import type { Explanation, ExplainQuestion } from '../proxy/proxy.ts'
 import { partAt } from './cache-part.ts'
 import { answersOf, createPurgeCounts, openDesk } from './fleet-desk.ts'
+import { mergeLimits } from './limits-desk.ts'
 import { ThreadLine } from './thread-line.ts'
 import { warmPartAt } from './warm-part.ts'
 import type { WarmPart } from './warm-part.ts'
@@ -15,11 +17,13 @@ export class ThreadDesk {
   readonly desk: CacheDesk
   readonly purges = createPurgeCounts()
   readonly explain: Explain
+  readonly limits: LimitsDesk
   #lines: readonly ThreadLine[] = []
 
   /** Without a cache there is nobody to ask. */
   constructor({ isCached }: { readonly isCached: boolean }) {
     this.desk = openDesk(() => (isCached ? this.lines.map(partAt) : []), this.purges)
+    this.limits = async () => mergeLimits(await answersOf(this.lines, limitsAt(this)))
     this.explain = (question) => answersOf(this.lines, explainAt(question))
   }
 
@@ -41,6 +45,16 @@ export class ThreadDesk {
   get lines(): readonly ThreadLine[] {
     return this.#lines.filter(({ isClosed }) => !isClosed)
   }
+}
+
+const LIMITS_MS = 2000
+
+/** One of them looks into the memory they share. */
+function limitsAt(desk: ThreadDesk): (line: ThreadLine) => Promise<LimitReport | undefined> {
+  const [first] = desk.lines
+  // The cast: what the worker's `limits` gave.
+  return (line) =>
+    line.ask('limits', [line === first], LIMITS_MS) as Promise<LimitReport | undefined>
 }
 
 const EXPLAIN_MS = 10_000

@@ -10,6 +10,8 @@ import type { Config } from '../config/config.ts'
 import type { Address } from '../config/server.ts'
 import { RequestIds } from '../http/request-id.ts'
 import { Live } from '../live/live.ts'
+import type { LimitReport } from '../live/live.ts'
+import type { SpentMemory } from '../primitives/spent-table.ts'
 import { openObserver, ThreadMetrics } from '../observe/observe.ts'
 import type { Observer, Reading } from '../observe/observe.ts'
 import { createProxy, explain } from '../proxy/proxy.ts'
@@ -30,6 +32,8 @@ export interface ProxyThreadOptions {
   readonly port: number
   /** Purges in all threads. Undefined: there is no other. */
   readonly purgeAll?: CacheDesk['purge'] | undefined
+  /** What limits have counted, of all threads. Undefined: it is this one's alone. */
+  readonly spent?: SpentMemory | undefined
 }
 
 export class ProxyThread {
@@ -47,14 +51,14 @@ export class ProxyThread {
   readonly #server: Server
   #isDraining = false
 
-  constructor({ config, isShared, port, purgeAll }: ProxyThreadOptions) {
+  constructor({ config, isShared, port, purgeAll, spent }: ProxyThreadOptions) {
     const startedAt = monotonic()
     const ids = new RequestIds()
     const { logging } = config
     this.#metrics = config.metrics.enabled ? new ThreadMetrics() : undefined
     this.observer = openObserver({ logging, random: Math.random, metrics: this.#metrics })
     const { observe, emit } = this.observer
-    this.#live = new Live(config, Math.random, emit)
+    this.#live = new Live(config, Math.random, emit, spent)
     this.status = {
       version: VERSION,
       uptimeSeconds: () => (monotonic() - startedAt) / 1000,
@@ -96,11 +100,17 @@ export class ProxyThread {
     const counts = {
       origins: this.#live.originCounts(),
       cache: this.#live.cache?.counts(isFirst),
+      limits: this.#live.limitCounts(),
       server: this.#server.counts(),
       purges: this.#purges,
       policy: this.#live.policyCounts(),
     }
     return this.#metrics?.read(counts) ?? {}
+  }
+
+  /** Undefined where there are no limits. */
+  limits(isFirst: boolean): LimitReport | undefined {
+    return this.#live.limitReport(isFirst)
   }
 
   listen(): Promise<Address> {

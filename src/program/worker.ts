@@ -3,6 +3,7 @@
 import type { MessagePort } from 'node:worker_threads'
 
 import { unpackConfig } from '../config/transfer.ts'
+import type { SpentMemory } from '../primitives/spent-table.ts'
 import type { ExplainQuestion } from '../proxy/proxy.ts'
 import type { DrainTimes, FromThread, ToThread } from '../server/server.ts'
 import { answersOf } from './cache-part.ts'
@@ -15,6 +16,8 @@ export interface WorkerOrders {
   /** As `packConfig` made it. */
   readonly config: unknown
   readonly port: number
+  /** What limits have counted, of all threads. */
+  readonly spent: SpentMemory | undefined
   /** To the thread that speaks for the caches of all. */
   readonly line: MessagePort
 }
@@ -25,10 +28,12 @@ export async function runWorker(port: MessagePort, orders: WorkerOrders): Promis
   const config = unpackConfig(orders.config)
   const line = new ThreadLine(orders.line)
   const purgeAll = purgeAt(line)
-  const thread = new ProxyThread({ config, isShared: true, port: orders.port, purgeAll })
+  const { port: shared, spent } = orders
+  const thread = new ProxyThread({ config, isShared: true, port: shared, purgeAll, spent })
   const { part } = thread
   const answers = part && warmAnswersOf(thread.warmPart, answersOf(part))
   line.listen(async (name, args) => {
+    if (name === 'limits') return thread.limits(args[0] === true)
     if (name === 'metrics') return thread.read(args[0] === true)
     // The cast: what `explainAt` of this very program asked.
     if (name === 'explain') return thread.explain(args[0] as ExplainQuestion)

@@ -1,6 +1,6 @@
 // What is told of the checks that a request passes, and of whose pages may read its answer.
 
-import type { Admitted, Listing } from '../access/access.ts'
+import type { Admitted, LimitStanding, Listing } from '../access/access.ts'
 import type { Request } from '../exchange/request.ts'
 import type { CorsAnswer } from '../http/cors.ts'
 import { linesOf } from './account.ts'
@@ -29,6 +29,20 @@ export function tellPolicy({ policy }: Admitted): Told {
       ? `The policy could not decide${because}, and fail_mode is open.`
       : `The policy allows it${because}.`
   return { outcome: 'admitted', reason, remembered: policy?.isRemembered === true }
+}
+
+/** As they stand now: to be explained costs nothing. */
+export function tellLimits(standings: readonly LimitStanding[]): Told {
+  return {
+    outcome: 'admitted',
+    reason: 'No limit is used up.',
+    limits: standings.map(({ name, key, remaining, restoredMs }) => ({
+      name,
+      key,
+      remaining,
+      restored_in: restoredMs / 1000,
+    })),
+  }
 }
 
 /** Nothing is refused by it here: the browser does that. */

@@ -2,7 +2,7 @@
 // their order, taken by the same functions and each told of, up to the one that says no. A step that
 // `handle` gets, this gets too: one line here, one function that tells of it.
 
-import type { Admitted } from '../access/access.ts'
+import type { Admitted, LimitStanding } from '../access/access.ts'
 import { Refusal } from '../exchange/refusal.ts'
 import type { Request } from '../exchange/request.ts'
 import { answerCors } from '../http/cors.ts'
@@ -15,7 +15,7 @@ import { tellAnswer } from './explain-answer.ts'
 import { tellCache } from './explain-cache.ts'
 import { tellOrigin } from './explain-origin.ts'
 import { preflightRoute } from './cors.ts'
-import { tellCors, tellFilter, tellPolicy } from './explain-access.ts'
+import { tellCors, tellFilter, tellLimits, tellPolicy } from './explain-access.ts'
 import { tellAccess, tellNoRoute, tellPlan, tellRequest, tellRoute } from './explain-request.ts'
 import { isBareRoot, ownReply } from './handle.ts'
 import { planFor } from './plan.ts'
@@ -102,6 +102,9 @@ async function live(raw: RawRequest, place: Place): Promise<Life> {
     account.tell(tellReply('own', own, 'Sluice answers this itself, whatever the buckets are.'))
     return { ending: { kind: 'answered', reply: own } }
   }
+  if (snapshot.routes.match(request.host, request.path) === undefined) {
+    await tellLimitsOf(snapshot.strayLimits?.foresee(address, undefined), account)
+  }
   const { value: route, rest } = account.take(
     'route',
     () => routeFor(snapshot, request),
@@ -115,12 +118,14 @@ async function live(raw: RawRequest, place: Place): Promise<Life> {
     () => access.filterAddress(address),
     (listing) => tellFilter(listing, address),
   )
-  const visitor = access.isGuarded
+  await tellLimitsOf(access.foreseeAddressLimits(address), account)
+  const admitted: Admitted = access.isGuarded
     ? await account.takeAwaited('access', () => access.authenticate(request), tellAccess)
-    : undefined
+    : { identity: undefined }
+  await tellLimitsOf(access.foreseeIdentityLimits(address, admitted), account)
   if (access.hasPolicy) {
-    const asked = { request, address, bucket, key: rest }
-    const decide = (): Promise<Admitted> => access.foreseePolicy(asked, visitor)
+    const asked = { request, address, bucket, key: rest, isCounted: true }
+    const decide = (): Promise<Admitted> => access.foreseePolicy(asked, admitted)
     await account.takeAwaited('authorization', decide, tellPolicy)
   }
   if (isBareRoot(route, rest, request.path)) {
@@ -145,6 +150,13 @@ async function live(raw: RawRequest, place: Place): Promise<Life> {
 function tellCorsOf(route: Route | undefined, request: Request, place: Place): void {
   const policy = route && place.snapshot.cors.get(route.bucket)
   if (policy !== undefined) place.account.tell(tellCors(answerCors(policy, request), request))
+}
+
+async function tellLimitsOf(
+  standings: Promise<readonly LimitStanding[]> | undefined,
+  account: Account,
+): Promise<void> {
+  if (standings !== undefined) await account.takeAwaited('limits', () => standings, tellLimits)
 }
 
 /** A step said no. Anything else is a bug, and the caller's to hear of. */

@@ -15,7 +15,7 @@ import { planFor } from './plan.ts'
 import { present } from './present.ts'
 import { receive } from './receive.ts'
 import type { RawRequest } from './receive.ts'
-import { routeFor } from './route.ts'
+import { noRoute } from './route.ts'
 import type { Route, Snapshot } from './snapshot.ts'
 import { redirectToSlash, standIn } from './stand-in.ts'
 import type { Missed } from './stand-in.ts'
@@ -37,14 +37,19 @@ export function handle(
     return own
   }
 
-  const { value: route, rest } = routeFor(snapshot, request)
-  exchange.note('route', { bucket: route.bucket, key: rest })
   const { arrival, leaving } = exchange
+  const { clientAddress: address } = arrival
+  const match = snapshot.routes.match(request.host, request.path)
+  if (match === undefined) return turnAway(address, snapshot)
+  const { value: route, rest } = match
+  const isCounted = exchange.facts.route !== undefined
+  exchange.note('route', { bucket: route.bucket, key: rest })
   const admitted = route.access.authorize({
     request,
-    address: arrival.clientAddress,
+    address,
     bucket: route.bucket,
     key: rest,
+    isCounted,
     leaving,
   })
   const wanted = { request, route, rest }
@@ -57,6 +62,13 @@ function noteAsked(asked: Match<Route> | undefined, exchange: Exchange): void {
   if (asked !== undefined) exchange.note('route', { bucket: asked.value.bucket, key: asked.rest })
 }
 
+/** Whoever looks for what is not there is counted like everybody else. */
+function turnAway(address: string, { strayLimits }: Snapshot): Promise<never> {
+  const counted = strayLimits?.take(address, undefined)
+  if (!(counted instanceof Promise)) throw noRoute()
+  return counted.then(() => Promise.reject(noRoute()))
+}
+
 interface Wanted {
   readonly request: Request
   readonly route: Route
@@ -67,12 +79,13 @@ interface Wanted {
 /** To whom it has been allowed. */
 function serve(
   { request, route, rest }: Wanted,
-  { identity, policy }: Admitted,
+  { identity, policy, limitFields }: Admitted,
   exchange: Exchange,
 ): Reply | Promise<Reply> {
   if (identity !== undefined || policy !== undefined) {
     exchange.note('access', { user: identity?.subject, policy })
   }
+  if (limitFields !== undefined) exchange.note('limits', limitFields)
   if (isBareRoot(route, rest, request.path)) return redirectToSlash(request, route)
   const plan = planFor(route, rest, request)
   exchange.note('route', { bucket: route.bucket, key: plan.key })

@@ -156,6 +156,7 @@ function mannerFor({ commonHeaders }: Reply, { exchange, snapshot, options }: Vi
   const cacheStatus = formatCacheStatus(outcome)
   const own = ['X-Request-ID', arrival.id, 'Cache-Status', cacheStatus, 'X-Cache', xCache(outcome)]
   own.push(...common)
+  if (facts.limits !== undefined) own.push(...facts.limits)
   return { headers: own, close: options.status.isDraining() || facts.receive?.hasBody !== false }
 }
 

@@ -114,6 +114,7 @@ const S3_CODE: Readonly<Partial<Record<RefusalCode, string>>> = {
   precondition_failed: 'PreconditionFailed',
   uri_too_long: 'InvalidURI',
   range_not_satisfiable: 'InvalidRange',
+  rate_limited: 'SlowDown',
   headers_too_large: 'RequestHeaderSectionTooLarge',
   internal_error: 'InternalError',
   origin_failed: 'InternalError',

@@ -8,6 +8,10 @@ import type { Route, Snapshot } from './snapshot.ts'
 /** Throws where there is none. */
 export function routeFor({ routes }: Snapshot, { host, path }: Request): Match<Route> {
   const match = routes.match(host, path)
-  if (match === undefined) throw new Refusal('no_route')
+  if (match === undefined) throw noRoute()
   return match
+}
+
+export function noRoute(): Refusal {
+  return new Refusal('no_route')
 }

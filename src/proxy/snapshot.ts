@@ -4,7 +4,7 @@
 import type { CancelSignal } from '../primitives/cancel.ts'
 import type { AddressSet } from '../primitives/cidr.ts'
 import type { CorsPolicy } from '../http/cors.ts'
-import type { Access } from '../access/access.ts'
+import type { Access, RateLimits } from '../access/access.ts'
 import type { ListAnswer, ListQuestion, OriginForesight, Trail } from '../origin/origin.ts'
 import type { RouteTable } from '../routing/routing.ts'
 import type { CachedOrigin } from './cached-origin.ts'
@@ -65,6 +65,8 @@ export interface Snapshot {
   /** By bucket: who else's pages may read its answers. */
   readonly cors: ReadonlyMap<string, CorsPolicy>
   readonly limits: RequestLimits
+  /** Asked of what leads to no bucket. */
+  readonly strayLimits: RateLimits | undefined
   /** Whose word on where a request came from is taken; undefined for nobody's. */
   readonly trustedProxies: AddressSet | undefined
   /** Flat; on every answer. */

@@ -32,6 +32,7 @@ const PROMISED = {
     'origin_failovers_total',
     'origin_retries_total',
     'origin_hedges_total',
+    'rate_limited_total',
     'refusals_total',
     'policy_decisions_total',
   ],

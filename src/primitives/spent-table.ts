@@ -1,0 +1,188 @@
+// What was spent, by key, in memory that all threads share: bounded, and whoever has not come for the
+// longest goes first. A key is 64 bits of a keyed hash. It is looked for in one set of eight places,
+// under that set's lock; a lock whose holder has died is taken away from it.
+
+import type { Spent } from './rate.ts'
+
+const WAYS = 8
+/** Of an entry, in 32-bit words: key (2), tick, owner, at (2), before, count. */
+const WORDS = 8
+const TICK = 2
+const OWNER = 3
+/** In 64-bit words. */
+const AT = 2
+const BEFORE = 6
+const COUNT = 7
+/** Before the sets: the secret of the hash (2), an id of this memory (2), the number of sets, and none. */
+const HEADER_WORDS = 8
+const SETS = 4
+const SPINS = 2000
+/** Of a millisecond: nobody holds a lock for so long who lives and is let run. */
+const STEAL_AFTER_NAPS = 20
+
+export type SpentMemory = SharedArrayBuffer
+
+/** Room for so many keys, 33 bytes each, of which the system lends only what is used. */
+export function allocateSpent(maxKeys: number, secret: Uint32Array): SpentMemory {
+  const sets = Math.ceil(maxKeys / WAYS)
+  const lockWords = Math.ceil((sets * 2) / 4) * 4
+  const memory = new SharedArrayBuffer((HEADER_WORDS + lockWords + sets * WAYS * WORDS) * 4)
+  const words = new Int32Array(memory)
+  for (let index = 0; index < 4; index += 1) words[index] = secret[index] ?? 0
+  words[SETS] = sets
+  return memory
+}
+
+export class SpentTable implements Spent {
+  /** Of the entry that is open. */
+  at = 0
+  before = 0
+  count = 0
+  readonly #words: Int32Array
+  readonly #doubles: Float64Array
+  readonly #sets: number
+  readonly #firstEntry: number
+  /** Odd, and another each time: what a lock is held with. */
+  #ticket: number
+  #lock = 0
+  #entry = 0
+
+  constructor(memory: SpentMemory, random: () => number) {
+    this.#words = new Int32Array(memory)
+    this.#doubles = new Float64Array(memory)
+    this.#sets = this.#words[SETS] ?? 0
+    this.#firstEntry = HEADER_WORDS + Math.ceil((this.#sets * 2) / 4) * 4
+    this.#ticket = Math.floor(random() * 0x7fff_ffff) | 1
+  }
+
+  /** What the hash of keys is to be begun with. */
+  get secret(): readonly [low: number, high: number] {
+    return [this.#words[0] ?? 0, this.#words[1] ?? 0]
+  }
+
+  /** Names this memory among those of other processes. */
+  get id(): string {
+    return [this.#words[2] ?? 0, this.#words[3] ?? 0]
+      .map((word) => (word >>> 0).toString(36))
+      .join('')
+  }
+
+  /** Finds the key, or makes room for it. What was spent is in the fields until `close`, which must follow. */
+  open(low: number, high: number, owner: number): void {
+    const set = (low >>> 0) % this.#sets
+    this.#enter(set)
+    const tick = this.#tickOf(set)
+    const words = this.#words
+    let entry = this.#find(set, low, high)
+    if (entry < 0) {
+      entry = this.#oldest(set, tick)
+      words[entry] = low
+      words[entry + 1] = high
+      words[entry + OWNER] = owner
+      this.#doubles[(entry >> 1) + AT] = 0
+      words[entry + BEFORE] = 0
+      words[entry + COUNT] = 0
+    }
+    words[entry + TICK] = tick
+    this.#entry = entry
+    this.#load(entry)
+  }
+
+  /** Keeps the fields as they are now. */
+  close(): void {
+    const entry = this.#entry
+    this.#doubles[(entry >> 1) + AT] = this.at
+    this.#words[entry + BEFORE] = this.before
+    this.#words[entry + COUNT] = this.count
+    this.#leave()
+  }
+
+  /** Leaves no trace. What is not known has spent nothing. */
+  read(low: number, high: number): Spent {
+    const set = (low >>> 0) % this.#sets
+    this.#enter(set)
+    const entry = this.#find(set, low, high)
+    if (entry < 0) this.at = this.before = this.count = 0
+    else this.#load(entry)
+    this.#leave()
+    return { at: this.at, before: this.before, count: this.count }
+  }
+
+  /** How many keys there are of each owner. It looks at all of them. */
+  countByOwner(): ReadonlyMap<number, number> {
+    const counts = new Map<number, number>()
+    const words = this.#words
+    for (let entry = this.#firstEntry; entry < words.length; entry += WORDS) {
+      if (words[entry] === 0 && words[entry + 1] === 0) continue
+      const owner = words[entry + OWNER] ?? 0
+      counts.set(owner, (counts.get(owner) ?? 0) + 1)
+    }
+    return counts
+  }
+
+  #load(entry: number): void {
+    this.at = this.#doubles[(entry >> 1) + AT] ?? 0
+    this.before = this.#words[entry + BEFORE] ?? 0
+    this.count = this.#words[entry + COUNT] ?? 0
+  }
+
+  #find(set: number, low: number, high: number): number {
+    const words = this.#words
+    const first = this.#firstEntry + set * WAYS * WORDS
+    for (let entry = first; entry < first + WAYS * WORDS; entry += WORDS) {
+      if (words[entry] === low && words[entry + 1] === high) return entry
+    }
+    return -1
+  }
+
+  /** Ticks are compared by how far they are behind, so that they may begin again. */
+  #oldest(set: number, tick: number): number {
+    const words = this.#words
+    const first = this.#firstEntry + set * WAYS * WORDS
+    let oldest = first
+    let greatest = -1
+    for (let entry = first; entry < first + WAYS * WORDS; entry += WORDS) {
+      if (words[entry] === 0 && words[entry + 1] === 0) return entry
+      const behind = (tick - (words[entry + TICK] ?? 0)) >>> 0
+      if (behind <= greatest) continue
+      greatest = behind
+      oldest = entry
+    }
+    return oldest
+  }
+
+  #tickOf(set: number): number {
+    const place = HEADER_WORDS + set * 2 + 1
+    return (this.#words[place] = ((this.#words[place] ?? 0) + 1) | 0)
+  }
+
+  #enter(set: number): void {
+    const lock = HEADER_WORDS + set * 2
+    this.#ticket = (this.#ticket + 2) | 0
+    this.#lock = lock
+    if (Atomics.compareExchange(this.#words, lock, 0, this.#ticket) !== 0) this.#wait(lock)
+  }
+
+  /** A holder that has lost its lock to another leaves it to that one. */
+  #leave(): void {
+    Atomics.compareExchange(this.#words, this.#lock, this.#ticket, 0)
+  }
+
+  /** The system may have stopped whoever holds it; a worker that was ended in there never leaves. */
+  #wait(lock: number): void {
+    const words = this.#words
+    let holder = 0
+    for (let naps = 0; ; naps += 1) {
+      for (let spin = 0; spin < SPINS; spin += 1) {
+        if (Atomics.load(words, lock) !== 0) continue
+        if (Atomics.compareExchange(words, lock, 0, this.#ticket) === 0) return
+      }
+      const found = Atomics.load(words, lock)
+      if (found !== holder) naps = 0
+      holder = found
+      if (holder === 0) continue
+      if (naps < STEAL_AFTER_NAPS) Atomics.wait(words, lock, holder, 1)
+      else if (Atomics.compareExchange(words, lock, holder, this.#ticket) === holder) return
+    }
+  }
+}
