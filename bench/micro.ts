@@ -1,6 +1,8 @@
 // The steps every request takes, alone and in nanoseconds, beside what they may cost. Runs after
 // the benchmark, and by itself.
 
+import { SignedUrls } from '../src/access/signed-urls.ts'
+import { signatureOf, signingKey } from '../src/access/url-signature.ts'
 import { Exchange } from '../src/exchange/exchange.ts'
 import { parseTarget } from '../src/http/path.ts'
 import { parseRange } from '../src/http/range.ts'
@@ -8,6 +10,7 @@ import { RequestIds } from '../src/http/request-id.ts'
 import { accessLine } from '../src/observe/access-log.ts'
 import { ExchangeTally } from '../src/observe/exchange-tally.ts'
 import { createSigner } from '../src/origin/sign.ts'
+import { Secret } from '../src/primitives/secret.ts'
 import { RouteTable } from '../src/routing/routing.ts'
 import { figure, table } from './table.ts'
 
@@ -28,6 +31,8 @@ let kept: unknown
 export function measureMicro(): Micro[] {
   return [
     { step: 'route match, 50 prefixes', ns: time(routeMatch()), budgetNs: 100 },
+    { step: 'route match, 50 with names', ns: time(namedMatch()), budgetNs: undefined },
+    { step: 'signed address', ns: time(signedAddress()), budgetNs: 6000 },
     { step: 'path parse', ns: time(pathParse()), budgetNs: undefined },
     { step: 'range parse', ns: time(() => parseRange('bytes=0-1048575')), budgetNs: undefined },
     { step: 'signature', ns: time(signature()), budgetNs: 6000 },
@@ -71,6 +76,34 @@ function routeMatch(): (turn: number) => unknown {
   )
   const paths = prefixes.map((prefix) => `${prefix}/images/2024/picture.jpg`)
   return (turn) => routes.match('cdn.example.com', paths[turn % paths.length] ?? '')
+}
+
+function namedMatch(): (turn: number) => unknown {
+  const apps = Array.from({ length: 50 }, (_, index) => `/app-${index}`)
+  const routes = new RouteTable(
+    apps.map((app) => ({ prefix: `${app}/{tenant}/files`, hosts: [], value: app.length })),
+  )
+  const paths = apps.map((app) => `${app}/acme/files/2024/picture.jpg`)
+  return (turn) => routes.match('cdn.example.com', paths[turn % paths.length] ?? '')
+}
+
+function signedAddress(): (turn: number) => unknown {
+  const secret = 'Vq7mZ2xW9eR4tY1uB8oP3aS6dF5gH0jKc2N'
+  const keys = [{ id: 'k1', secret: new Secret(secret) }]
+  const urls = new SignedUrls({ enabled: true, keys, allowNetworks: false, revoked: [] })
+  const key = signingKey(secret)
+  const requests = Array.from({ length: BATCH }, (_, index) => {
+    const path = `/products/images/2024/${index}.jpg`
+    const expires = String(Math.ceil(Date.now() / 1000) + 3600)
+    const rest = { scope: undefined, network: undefined, id: undefined, versionId: undefined }
+    const signature = signatureOf({ method: 'GET', path, expires, keyId: 'k1', ...rest }, key)
+    const query = `sl-key=k1&sl-expires=${expires}&sl-sig=${signature}`
+    return { method: 'GET', path, query, host: undefined, headers: {}, hasBody: false } as const
+  })
+  return (turn) => {
+    const request = requests[turn]
+    return request && urls.admit({ request, address: '192.0.2.1' })
+  }
 }
 
 function pathParse(): () => unknown {

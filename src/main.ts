@@ -17,6 +17,7 @@ import {
   readArguments,
   runWorker,
   serve,
+  signCommand,
   statsCommand,
   tokenCommand,
   USAGE,
@@ -56,6 +57,8 @@ function run(command: Command): number | Promise<number> {
       return explainCommand(command.place, command.request, { ...terminal(), json: command.json })
     case 'token':
       return tokenCommand(command.minting, terminal())
+    case 'sign':
+      return signCommand(command.signing, terminal())
     case 'version':
       out(VERSION)
       return 0

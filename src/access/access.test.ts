@@ -37,13 +37,16 @@ function questionWith(authorization: string | undefined): AccessQuestion {
     headers: authorization === undefined ? {} : { authorization },
     hasBody: false,
   }
-  return { request, address: '127.0.0.1', bucket: 'b', isCounted: false, key: 'a' }
+  const where = { address: '127.0.0.1', bucket: 'b', key: 'a', captured: [] }
+  return { request, ...where, isCounted: false }
 }
 
 test('a token that is remembered is answered without a promise', async () => {
   const access = new Access({
     ipFilter: EVERYBODY,
     authenticator: new Authenticator({ jwt, emit: () => undefined }),
+    tie: undefined,
+    signedUrls: undefined,
   })
   const key = createSecretKey(Buffer.from(SECRET))
   const token = await mintToken({ sub: 'ann' }, { algorithm: 'HS256', key })
@@ -56,7 +59,12 @@ test('a token that is remembered is answered without a promise', async () => {
 })
 
 test('where no token is asked for, anybody is let in at once', () => {
-  const access = new Access({ ipFilter: EVERYBODY, authenticator: undefined })
+  const access = new Access({
+    ipFilter: EVERYBODY,
+    authenticator: undefined,
+    tie: undefined,
+    signedUrls: undefined,
+  })
   assert.deepEqual(access.authorize(questionWith(undefined)), { identity: undefined })
   assert.equal(access.isGuarded, false)
 })

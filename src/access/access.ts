@@ -7,15 +7,22 @@ import type { PolicyFact } from '../exchange/policy-fact.ts'
 import type { Request } from '../exchange/request.ts'
 import type { CancelSignal } from '../primitives/cancel.ts'
 import type { IpFilterConfig } from '../config/ip-filter.ts'
+import type { SignedUrlsConfig } from '../config/signed-urls.ts'
+import { Refusal } from '../exchange/refusal.ts'
+import { claimsDenied } from './authenticator.ts'
 import type { Authenticator } from './authenticator.ts'
-import type { Claims } from './claims.ts'
+import type { Claims, Tie } from './claims.ts'
 import { IpFilter } from './ip-filter.ts'
 import type { Listing } from './ip-filter.ts'
 import type { Policy } from './policy.ts'
 import type { LimitFields, LimitStanding, RateLimits } from './rate-limits.ts'
+import { SignedUrls } from './signed-urls.ts'
+import type { SignedRequest } from './signed-urls.ts'
 
 export { Authenticator } from './authenticator.ts'
-export type { Claims } from './claims.ts'
+export { withoutSignature } from './carried-signature.ts'
+export { compileTies } from './claims.ts'
+export type { Claims, Tie } from './claims.ts'
 export { FleetCounts } from './fleet-counts.ts'
 export type { FleetLink } from './fleet-counts.ts'
 export type { Listing } from './ip-filter.ts'
@@ -27,6 +34,8 @@ export { LocalCounts } from './local-counts.ts'
 export { RateLimits } from './rate-limits.ts'
 export type { LimitFields, LimitStanding, LimitWorld } from './rate-limits.ts'
 export { mintToken } from './signature.ts'
+export { COOKIE, covers, isScope, PARAMETERS, signatureOf, signingKey } from './url-signature.ts'
+export type { Permission } from './url-signature.ts'
 
 export interface AccessQuestion {
   readonly request: Request
@@ -35,6 +44,8 @@ export interface AccessQuestion {
   readonly bucket: string
   /** The rest of the path. */
   readonly key: string
+  /** What the template of the bucket's prefix has caught of the path. */
+  readonly captured: readonly string[]
   /** Cancelled when the client leaves; undefined: it is not known to. */
   readonly leaving?: CancelSignal | undefined
   /** It is looked at once more: no limit counts it again. */
@@ -59,6 +70,10 @@ export interface AccessRules {
   readonly ipFilter: IpFilterConfig
   /** Undefined: no token is asked for. */
   readonly authenticator: Authenticator | undefined
+  /** What a token must say of the path; only with an authenticator. */
+  readonly tie: Tie | undefined
+  /** Undefined or off: a signature is of no account. */
+  readonly signedUrls: SignedUrlsConfig | undefined
   /** Undefined: no policy is asked. */
   readonly policy?: Policy | undefined
   readonly limits?: AccessLimits | undefined
@@ -70,19 +85,25 @@ export interface AccessLimits {
   readonly byIdentity: RateLimits | undefined
 }
 
+type Visitor = Pick<AccessQuestion, 'request' | 'captured'>
+
 const ANYBODY: Admitted = { identity: undefined }
 const NO_LIMITS: AccessLimits = { byAddress: undefined, byIdentity: undefined }
 
 export class Access {
   readonly #ipFilter: IpFilter | undefined
   readonly #authenticator: Authenticator | undefined
+  readonly #tie: Tie | undefined
+  readonly #signedUrls: SignedUrls | undefined
   readonly #limits: AccessLimits
   readonly #policy: Policy | undefined
 
-  constructor({ ipFilter, authenticator, limits, policy }: AccessRules) {
+  constructor({ ipFilter, authenticator, tie, signedUrls, limits, policy }: AccessRules) {
     const isEmpty = ipFilter.allowlist.length === 0 && ipFilter.blocklist.length === 0
     this.#ipFilter = isEmpty ? undefined : new IpFilter(ipFilter)
     this.#authenticator = authenticator
+    this.#tie = tie
+    this.#signedUrls = signedUrls?.enabled === true ? new SignedUrls(signedUrls) : undefined
     this.#limits = limits ?? NO_LIMITS
     this.#policy = policy
   }
@@ -90,6 +111,11 @@ export class Access {
   /** A token is asked of whoever comes. */
   get isGuarded(): boolean {
     return this.#authenticator !== undefined
+  }
+
+  /** A signature is looked for. */
+  get takesSignatures(): boolean {
+    return this.#signedUrls !== undefined
   }
 
   /** Throws or rejects with the refusal; at once, where nothing has to be waited for. */
@@ -102,7 +128,7 @@ export class Access {
   }
 
   #identify(question: AccessQuestion, fields: LimitFields): Admitted | Promise<Admitted> {
-    const admitted = this.authenticate(question.request)
+    const admitted = this.isSigned(question) ? ANYBODY : this.authenticate(question)
     if (!(admitted instanceof Promise)) return this.#limitIdentity(question, admitted, fields)
     return admitted.then((visitor) => this.#limitIdentity(question, visitor, fields))
   }
@@ -141,8 +167,28 @@ export class Access {
     return this.#ipFilter?.admit(address)
   }
 
-  authenticate(request: Request): Admitted | Promise<Admitted> {
-    return this.#authenticator?.authenticate(request) ?? ANYBODY
+  /** A good signature stands in for a token. Where no token would be asked for, there must be one. */
+  isSigned(signed: SignedRequest): boolean {
+    if (this.#signedUrls === undefined) return false
+    const isSigned = this.#signedUrls.admit(signed)
+    if (!isSigned && this.#authenticator === undefined) {
+      throw new Refusal('signature_invalid', { cause: 'there is no signature' })
+    }
+    return isSigned
+  }
+
+  authenticate({ request, captured }: Visitor): Admitted | Promise<Admitted> {
+    const admitted = this.#authenticator?.authenticate(request) ?? ANYBODY
+    if (this.#tie === undefined) return admitted
+    if (!(admitted instanceof Promise)) return this.#requireTie(admitted, captured)
+    return admitted.then((late) => this.#requireTie(late, captured))
+  }
+
+  /** Whoever has no claims has none that fit the path. */
+  #requireTie(admitted: Admitted, captured: readonly string[]): Admitted {
+    const { identity } = admitted
+    if (identity !== undefined && this.#tie?.(identity.claims, captured) === true) return admitted
+    throw claimsDenied('a claim that the path is tied to', identity?.subject)
   }
 
   /** A policy is asked of what whoever comes may have. */

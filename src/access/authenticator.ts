@@ -10,7 +10,7 @@ import type { Request } from '../exchange/request.ts'
 import { now } from '../primitives/clock.ts'
 import { Recent } from '../primitives/recent.ts'
 import type { Admitted } from './access.ts'
-import { compileClaims, faultOfParties, own, validityOf } from './claims.ts'
+import { compileClaims, faultOfParties, isTied, own, validityOf } from './claims.ts'
 import type { Claims, Grant, Validity } from './claims.ts'
 import { KeySet } from './key-set.ts'
 import { parseHead, verify } from './signature.ts'
@@ -40,6 +40,7 @@ const OVERHEAD = 256
 export class Authenticator {
   readonly #jwt: JwtConfig
   readonly #find: FindToken
+  /** Of the token alone: what ties it to a path is held against each request, by `Access`. */
   readonly #grants: Grant
   readonly #keys: readonly VerificationKey[]
   /** Undefined: the configuration has all keys there are. */
@@ -51,7 +52,7 @@ export class Authenticator {
   constructor({ jwt, emit }: AuthenticatorOptions) {
     this.#jwt = jwt
     this.#find = compileSources(jwt.sources)
-    this.#grants = compileClaims(jwt.claims)
+    this.#grants = compileClaims(jwt.claims.filter((condition) => !isTied(condition)))
     this.#keys = openStaticKeys(jwt)
     const isRemote = jwt.jwksUrl !== undefined || jwt.issuerDiscovery
     // What a key has verified that is none any more has to be verified again.
@@ -130,6 +131,10 @@ function admit({ until, from, subject, isGranted, admitted }: Verified, at: numb
   if (at < from) throw no('token_invalid', 'not valid yet', subject)
   if (!isGranted) throw no('claims_denied', 'a claim', subject)
   return admitted
+}
+
+export function claimsDenied(cause: string, user: string | undefined): Refusal {
+  return no('claims_denied', cause, user)
 }
 
 /** RFC 6750 §3.1: no error is named to whoever brought no token. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
 import type { ClaimCondition, Operator, RuleValue } from '../config/claim-rules.ts'
-import { compileClaims, validityOf } from './claims.ts'
+import { compileClaims, compileTies, validityOf } from './claims.ts'
 import type { Claims } from './claims.ts'
 
 const claims: Claims = {
@@ -97,4 +97,13 @@ test('a token is good from nbf to exp, with the leeway at both ends', () => {
     assert.equal(validityOf({ nbf: wrong }, 0), undefined)
     assert.equal(validityOf({ iat: wrong }, 0), undefined)
   }
+})
+
+test('a rule that ties the token to a path is a rule, whoever forgets the path', () => {
+  const rule = { claim: 'tenant', operator: 'equals', value: '{tenant}' } as const
+  assert.equal(compileClaims([rule])({ tenant: 'acme' }), false)
+  assert.equal(compileClaims([{ anyOf: [rule] }])({ tenant: 'acme' }), false)
+  assert.equal(compileTies([rule], ['tenant'])?.({ tenant: 'acme' }, []), false)
+  assert.equal(compileTies([rule], [])?.({ tenant: 'acme' }, ['acme']), false)
+  assert.equal(compileTies([rule], ['tenant'])?.({ tenant: 'acme' }, ['acme']), true)
 })

@@ -1,6 +1,8 @@
 // What a verified token says, held against the clock, the configuration, and the rules. Pure: the
 // signature is another's business.
 
+import { compileTemplate } from '../primitives/template.ts'
+import { namesInCondition, namesInRule } from '../config/claim-rules.ts'
 import type { ClaimCondition, ClaimRule, Plain, RuleValue } from '../config/claim-rules.ts'
 
 export type Claims = Readonly<Record<string, unknown>>
@@ -52,16 +54,83 @@ export function own(of: object, name: string): unknown {
   return value === null ? undefined : value
 }
 
+const NOTHING_CAPTURED: readonly string[] = []
+
 /** All conditions hold. */
 export type Grant = (claims: Claims) => boolean
 
+/** Of the token alone. One that ties it to a path is no exception here, and lets in hardly anybody. */
 export function compileClaims(conditions: readonly ClaimCondition[]): Grant {
-  const tests = conditions.map((condition): Grant => {
-    if (!('anyOf' in condition)) return compileRule(condition)
-    const choices = condition.anyOf.map(compileRule)
-    return (claims) => choices.some((holds) => holds(claims))
-  })
-  return (claims) => tests.every((holds) => holds(claims))
+  const tests = conditions.map((condition) => compileCondition(condition, compileRule))
+  return (claims) => tests.every((holds) => holds(claims, NOTHING_CAPTURED))
+}
+
+export function isTied(condition: ClaimCondition): boolean {
+  return namesInCondition(condition).length > 0
+}
+
+/** All conditions that compare a claim with what the path's template has caught hold. */
+export type Tie = (claims: Claims, captured: readonly string[]) => boolean
+
+/** Undefined where there are none. `names` are those of what is captured, in that order. */
+export function compileTies(
+  conditions: readonly ClaimCondition[],
+  names: readonly string[],
+): Tie | undefined {
+  const tied = conditions.filter(isTied)
+  if (tied.length === 0) return undefined
+  const tests = tied.map((condition) =>
+    compileCondition(condition, (rule) => compileTiedRule(rule, names)),
+  )
+  return (claims, captured) => tests.every((holds) => holds(claims, captured))
+}
+
+function compileCondition(condition: ClaimCondition, compile: (rule: ClaimRule) => Tie): Tie {
+  if (!('anyOf' in condition)) return compile(condition)
+  const choices = condition.anyOf.map(compile)
+  return (claims, captured) => choices.some((holds) => holds(claims, captured))
+}
+
+function compileTiedRule(rule: ClaimRule, names: readonly string[]): Tie {
+  if (namesInRule(rule).length === 0) return compileRule(rule)
+  const path = rule.claim.split('.')
+  const holds = TIED[rule.operator]
+  const fill = compileValue(rule.value, names)
+  return (claims, captured) => {
+    const found = find(claims, rule.claim, path)
+    return found !== undefined && holds?.(found, fill(captured)) === true
+  }
+}
+
+/** By whole values alone: a part of a tenant's name is the name of another. */
+const TIED: Readonly<
+  Partial<Record<ClaimRule['operator'], (found: unknown, wanted: RuleValue) => boolean>>
+> = {
+  equals: isEqual,
+  in: (found, wanted) => isList(wanted) && elementsOf(found).some((one) => isOneOf(one, wanted)),
+  contains: (found, wanted) => Array.isArray(found) && found.includes(wanted),
+}
+
+function isOneOf(found: unknown, wanted: readonly Plain[]): boolean {
+  return wanted.some((one) => one === found)
+}
+
+function compileValue(
+  value: RuleValue | undefined,
+  names: readonly string[],
+): (captured: readonly string[]) => RuleValue {
+  if (isList(value)) {
+    const fills = value.map((one) => compilePlain(one, names))
+    return (captured) => fills.map((fill) => fill(captured))
+  }
+  return compilePlain(value ?? '', names)
+}
+
+function compilePlain(
+  value: Plain,
+  names: readonly string[],
+): (captured: readonly string[]) => Plain {
+  return typeof value === 'string' ? compileTemplate(value, names) : () => value
 }
 
 function compileRule(rule: ClaimRule): Grant {

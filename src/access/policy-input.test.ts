@@ -32,7 +32,7 @@ function asked({
     hasBody: false,
   } as const
   const identity = claims === undefined ? undefined : { subject: undefined, claims }
-  const question = { request, address, bucket: 'b', key, isCounted: false }
+  const question = { request, address, bucket: 'b', key, captured: [], isCounted: false }
   return { question, identity, at }
 }
 

@@ -47,7 +47,14 @@ function questionOf(path: string): AccessQuestion {
     headers: {},
     hasBody: false,
   }
-  return { request, address: '127.0.0.1', bucket: 'b', isCounted: false, key: path.slice(1) }
+  return {
+    request,
+    address: '127.0.0.1',
+    bucket: 'b',
+    captured: [],
+    isCounted: false,
+    key: path.slice(1),
+  }
 }
 
 test('a decision that is remembered is told without a promise, a no by throwing', async () => {
@@ -56,6 +63,8 @@ test('a decision that is remembered is told without a promise, a no by throwing'
   const access = new Access({
     ipFilter: { allowlist: [], blocklist: [] },
     authenticator: undefined,
+    tie: undefined,
+    signedUrls: undefined,
     policy,
   })
   const first = access.authorize(questionOf('/yes'))

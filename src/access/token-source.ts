@@ -48,7 +48,7 @@ function withoutPrefix(value: string | string[] | undefined, prefix: string): st
 }
 
 /** RFC 6265 §5.4; quotes around a value are not part of it. */
-function cookie(header: string, name: string): string | undefined {
+export function cookie(header: string, name: string): string | undefined {
   for (const pair of header.split(';')) {
     const equals = pair.indexOf('=')
     if (equals < 0 || pair.slice(0, equals).trim() !== name) continue

@@ -22,6 +22,9 @@ import type { ResponseHeadersConfig } from './response-headers.ts'
 import { printS3, s3Schema, toS3 } from './s3.ts'
 import type { S3Config } from './s3.ts'
 import { sameAs, section } from './section.ts'
+import { printSignedUrls, signedUrlsSchema, toSignedUrls } from './signed-urls.ts'
+import type { SignedUrlsConfig } from './signed-urls.ts'
+import { hasSoundNames, keysFitTheirPrefix } from './templates.ts'
 import type { Loose, RuleProblem } from './section.ts'
 import { isMapping } from './tree.ts'
 import { z } from './zod.ts'
@@ -30,7 +33,7 @@ export type { BucketCacheConfig } from './bucket-cache.ts'
 
 export interface BucketConfig {
   readonly name: string
-  /** '/' or '/a/b': never a trailing slash. */
+  /** '/', '/a/b' or '/a/{name}': never a trailing slash. */
   readonly pathPrefix: string
   /** Lower case; '*.' in front means every host below. Empty: every host. */
   readonly hosts: readonly string[]
@@ -41,6 +44,7 @@ export interface BucketConfig {
   readonly auth: AuthConfig
   /** Undefined: no policy is asked. */
   readonly authorization: AuthorizationConfig | undefined
+  readonly signedUrls: SignedUrlsConfig
   readonly cache: BucketCacheConfig
   readonly responseHeaders: ResponseHeadersConfig
   readonly metadataHeaders: boolean
@@ -61,6 +65,7 @@ const pathPrefix = field({
     const path = textOf(input) ?? ''
     if (path.includes('%'))
       return 'write the characters themselves: prefixes match the decoded path'
+    if (!hasSoundNames(path)) return 'a name in braces is a whole segment, and there once'
     return /^[\w-]/.test(path) ? `write /${path}` : undefined
   },
 })
@@ -68,6 +73,7 @@ const pathPrefix = field({
 function parsePathPrefix(path: string | undefined): string | undefined {
   if (path === undefined || !path.startsWith('/') || !isPrintable(path)) return undefined
   if (/[%?#]|\/\/|\/\.{1,2}(\/|$)/.test(path)) return undefined
+  if (!hasSoundNames(path)) return undefined
   return path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path
 }
 
@@ -104,6 +110,7 @@ export const bucketSchema = section(
     cors: corsSchema.optional(),
     auth: authSchema.optional(),
     authorization: authorizationSchema.optional(),
+    signed_urls: signedUrlsSchema.optional(),
     cache: bucketCacheSchema.prefault({}),
     response_headers: responseHeadersSchema.prefault({}),
     metadata_headers: flag().prefault(true),
@@ -120,6 +127,7 @@ export const bucketSchema = section(
   spaHasAnIndex,
   errorStatuses,
   corsIsSaidOnce,
+  keysFitTheirPrefix,
 )
 
 export type BucketSettings = z.output<typeof bucketSchema>
@@ -205,6 +213,7 @@ export function toBucket(
     cors: toCors(settings.cors),
     auth: toAuth(settings.auth, folder),
     authorization: toAuthorization(settings.authorization),
+    signedUrls: toSignedUrls(settings.signed_urls),
     cache: toBucketCache(settings.cache, cacheTtlMs),
     responseHeaders: settings.response_headers,
     metadataHeaders: settings.metadata_headers,
@@ -231,6 +240,7 @@ export function printBucket(bucket: BucketConfig): object {
     ...(bucket.cors === undefined ? {} : { cors: printCors(bucket.cors) }),
     auth: printAuth(bucket.auth),
     ...(authorization && { authorization: printAuthorization(authorization) }),
+    signed_urls: printSignedUrls(bucket.signedUrls),
     cache: printBucketCache(bucket.cache),
     response_headers: bucket.responseHeaders,
     metadata_headers: bucket.metadataHeaders,

@@ -1,5 +1,6 @@
 // What the claims of a token must say: rules that all must hold, or lists of which one must.
 
+import { namesIn } from '../primitives/template.ts'
 import { choice, field, text, textOf } from './fields.ts'
 import { sameAs, section } from './section.ts'
 import type { Loose, RuleProblem } from './section.ts'
@@ -105,10 +106,18 @@ function faultOfValue(operator: Operator, wanted: unknown): string | undefined {
       return numberFrom(wanted) === undefined ? `wanted a number: ${operator} measures` : undefined
     case 'regex':
       return typeof wanted === 'string' ? faultOfPattern(wanted) : 'wanted a regular expression'
-    case 'equals':
     case 'not_equals':
+      return holdsName(wanted)
+        ? 'names a part of the path, which is for equals, in and contains'
+        : undefined
+    case 'equals':
       return undefined
   }
+}
+
+function holdsName(wanted: unknown): boolean {
+  const list: readonly unknown[] = Array.isArray(wanted) ? wanted : [wanted]
+  return list.some((one) => typeof one === 'string' && namesIn(one).length > 0)
 }
 
 /** A variable of the environment is a text, whatever it says. */
@@ -118,6 +127,27 @@ function numberFrom(wanted: unknown): number | undefined {
   return typeof written === 'string' && /^-?\d+(\.\d+)?$/.test(written)
     ? Number(written)
     : undefined
+}
+
+/** The names of what of the path the claim is compared with; empty for a rule of the token alone. */
+export function namesInRule({ operator, value: wanted }: ClaimRule): string[] {
+  if (!isTied(operator) || wanted === undefined) return []
+  const values: readonly Plain[] = isList(wanted) ? wanted : [wanted]
+  return values.flatMap((one) => (typeof one === 'string' ? namesIn(one) : []))
+}
+
+export function namesInCondition(condition: ClaimCondition): string[] {
+  if (!('anyOf' in condition)) return namesInRule(condition)
+  return condition.anyOf.flatMap(namesInRule)
+}
+
+function isList(value: RuleValue): value is readonly Plain[] {
+  return Array.isArray(value)
+}
+
+/** The others would let in whoever is not named, or a part of a name. */
+function isTied(operator: Operator): boolean {
+  return operator === 'equals' || operator === 'in' || operator === 'contains'
 }
 
 export function toCondition(settings: ConditionSettings): ClaimCondition {

@@ -27,6 +27,7 @@ import type { Problem } from './problem.ts'
 import { printRateLimiting, toRateLimiting } from './rate-limiting.ts'
 import type { RateLimitingConfig } from './rate-limiting.ts'
 import type { Settings } from './schema.ts'
+import { templateProblems } from './templates.ts'
 import { printServer, toServer } from './server.ts'
 import type { ServerConfig } from './server.ts'
 import { nodeAt } from './tree.ts'
@@ -83,6 +84,8 @@ export function loadConfig(file: string, env: Environment): Loaded {
     return { kind: 'refused', problems: problems.map(located) }
   }
   const config = freeze(toConfig(decoded.settings, folder))
+  const unfit = templateProblems(config.buckets, config.jwt)
+  if (unfit.length > 0) return { kind: 'refused', problems: unfit.map(located) }
   const warnings = [...read.warnings, ...warningsOf(config)].map(located)
   return { kind: 'loaded', config, warnings, files: read.files }
 }

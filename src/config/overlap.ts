@@ -1,4 +1,7 @@
-// When two routes would claim the same request: one prefix, and a host that both answer to.
+// When two routes would claim the same request: one prefix, whatever its names are, and a host that
+// both answer to.
+
+import { shapeOf } from '../primitives/template.ts'
 
 export interface Claim {
   readonly pathPrefix: string
@@ -7,7 +10,7 @@ export interface Claim {
 }
 
 export function claimsOverlap(left: Claim, right: Claim): boolean {
-  if (left.pathPrefix !== right.pathPrefix) return false
+  if (shapeOf(left.pathPrefix) !== shapeOf(right.pathPrefix)) return false
   if (left.hosts.length === 0 || right.hosts.length === 0) return true
   return left.hosts.some((one) => right.hosts.some((other) => hostsOverlap(one, other)))
 }

@@ -1,6 +1,7 @@
 // One bucket at one endpoint. The fields beside `replicas` are the defaults of each replica;
 // without a list they are the only replica, named "primary".
 
+import { splitAtName } from '../primitives/template.ts'
 import { formatDuration } from '../primitives/units.ts'
 import {
   credentialsFields,
@@ -21,6 +22,7 @@ export interface ReplicaConfig {
   readonly endpoint: string | undefined
   readonly addressing: 'auto' | 'path' | 'virtual'
   readonly credentials: CredentialsConfig
+  /** Up to the first name in it. */
   readonly keyPrefix: string
   readonly timeoutMs: number
   readonly connectTimeoutMs: number
@@ -125,7 +127,7 @@ export function toReplicas(
     endpoint: own.endpoint ?? single.endpoint,
     addressing: own.addressing ?? single.addressing,
     credentials: toCredentials(namesCredentials(own) ? own : single),
-    keyPrefix: own.key_prefix ?? single.key_prefix,
+    keyPrefix: splitAtName(own.key_prefix ?? single.key_prefix).fixed,
     timeoutMs: own.timeout ?? single.timeout,
     connectTimeoutMs: own.connect_timeout ?? single.connect_timeout,
     stallTimeoutMs: own.stall_timeout ?? single.stall_timeout,
@@ -135,7 +137,7 @@ export function toReplicas(
   }))
 }
 
-export function printReplica(replica: ReplicaConfig): object {
+export function printReplica(replica: ReplicaConfig, keyTemplate: string): object {
   return {
     name: replica.name,
     bucket: replica.bucket,
@@ -143,7 +145,7 @@ export function printReplica(replica: ReplicaConfig): object {
     ...(replica.endpoint === undefined ? {} : { endpoint: replica.endpoint }),
     addressing: replica.addressing,
     ...printCredentials(replica.credentials),
-    key_prefix: replica.keyPrefix,
+    key_prefix: replica.keyPrefix + keyTemplate,
     timeout: formatDuration(replica.timeoutMs),
     connect_timeout: formatDuration(replica.connectTimeoutMs),
     stall_timeout: formatDuration(replica.stallTimeoutMs),

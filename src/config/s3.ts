@@ -1,6 +1,7 @@
 // Where a bucket's objects come from: its replicas, and how Sluice chooses among them,
 // gives up on them and comes back to them.
 
+import { splitAtName } from '../primitives/template.ts'
 import { formatDuration, parseDuration } from '../primitives/units.ts'
 import { credentialsRule } from './credentials.ts'
 import { choice, duration, field, flag, integer, number, text, textOf } from './fields.ts'
@@ -19,6 +20,8 @@ export type Balance = 'priority' | 'round_robin' | 'random' | 'least_inflight' |
 
 export interface S3Config {
   readonly replicas: readonly ReplicaConfig[]
+  /** What follows the replicas' own prefixes of keys: `{tenant}/`, or nothing. */
+  readonly keyTemplate: string
   readonly balance: Balance
   readonly circuitBreaker: {
     readonly failureThreshold: number
@@ -160,8 +163,10 @@ function listed(value: unknown): readonly unknown[] {
 export function toS3(settings: S3Settings): S3Config {
   const { circuit_breaker: breaker, retry, health_check: check } = settings
   const seconds = breaker.timeout_seconds ?? standardOpenSeconds
+  const written = settings.replicas?.[0]?.key_prefix ?? settings.key_prefix
   return {
     replicas: toReplicas(settings, settings.replicas),
+    keyTemplate: splitAtName(written).rest,
     balance: settings.balance,
     circuitBreaker: {
       failureThreshold: breaker.failure_threshold,
@@ -201,7 +206,7 @@ function toHedge(hedge: S3Settings['hedge']): HedgeConfig | undefined {
 export function printS3(s3: S3Config): object {
   const { circuitBreaker: breaker, retry } = s3
   return {
-    replicas: s3.replicas.map(printReplica),
+    replicas: s3.replicas.map((replica) => printReplica(replica, s3.keyTemplate)),
     balance: s3.balance,
     circuit_breaker: {
       failure_threshold: breaker.failureThreshold,

@@ -7,6 +7,7 @@ import type { Problem } from './problem.ts'
 import type { RateLimitConfig } from './rate-limit.ts'
 import type { RateLimitingConfig } from './rate-limiting.ts'
 import type { S3Config } from './s3.ts'
+import { templateWarnings } from './templates.ts'
 
 const ownPaths: readonly string[] = ['/health', '/ready']
 
@@ -23,6 +24,7 @@ export function warningsOf({ buckets, cache, jwt, rateLimiting }: Concerned): Pr
     ...buckets.flatMap((bucket, index) => bucketWarnings(bucket, `buckets[${index}]`)),
     ...cacheWarnings(cache, rateLimiting),
     ...limitWarnings(buckets, rateLimiting),
+    ...buckets.flatMap((bucket, index) => templateWarnings(bucket, jwt, `buckets[${index}]`)),
     ...buckets.flatMap((bucket, index) => shareWarnings(bucket, cache, `buckets[${index}]`)),
   ]
 }

@@ -12,6 +12,8 @@ const TABLE = {
   token_expired: [401, 'The token has expired.'],
   claims_denied: [403, 'The token does not allow this.'],
   policy_denied: [403, 'The policy does not allow this.'],
+  signature_invalid: [403, 'The address is not signed for this.'],
+  signature_expired: [403, 'The signature of the address has expired.'],
   origin_forbidden: [403, 'The object may not be read.'],
   no_route: [404, 'Nothing is served at this path.'],
   not_found: [404, 'The object does not exist.'],

@@ -48,3 +48,17 @@ function hexDigit(code: number): number {
   const lower = code | 0x20
   return lower >= 0x61 && lower <= 0x66 ? lower - 0x57 : -1
 }
+
+const plainPath = /^[A-Za-z0-9\-._~/]*$/
+// What encodeURIComponent leaves alone though it is not unreserved (RFC 3986 §2.3).
+const leftAlone = /[!'()*]/g
+
+/**
+ * The one canonical spelling of a decoded path: every UTF-8 byte but '/' and the unreserved is %XX in
+ * upper case. What is not well-formed Unicode is replaced.
+ */
+export function encodePath(path: string): string {
+  if (plainPath.test(path)) return path
+  const encoded = encodeURIComponent(path.toWellFormed()).replaceAll('%2F', '/')
+  return encoded.replace(leftAlone, (left) => `%${left.charCodeAt(0).toString(16).toUpperCase()}`)
+}

@@ -81,6 +81,8 @@ test('a bucket becomes a route, with what its settings say and an origin of its 
     assert.deepEqual(plain, {
       bucket: 'b0',
       pathPrefix: '/b0',
+      siteOf: undefined,
+      takesSignatures: false,
       allowVersions: false,
       hideForbidden: false,
       metadataHeaders: true,
@@ -98,6 +100,8 @@ test('a bucket becomes a route, with what its settings say and an origin of its 
     assert.deepEqual(full, {
       bucket: 'b1',
       pathPrefix: '/b1',
+      siteOf: undefined,
+      takesSignatures: false,
       allowVersions: true,
       hideForbidden: true,
       metadataHeaders: false,

@@ -2,18 +2,19 @@
 // here.
 
 import { AddressSet } from '../primitives/cidr.ts'
+import { namesIn } from '../primitives/template.ts'
 import type { BucketConfig } from '../config/buckets.ts'
 import type { JwtConfig } from '../config/jwt.ts'
 import type { Config } from '../config/config.ts'
 import type { Emit } from '../exchange/event.ts'
 import { compileCors } from '../http/cors.ts'
 import type { CorsPolicy } from '../http/cors.ts'
-import { Access, Authenticator, Policy } from '../access/access.ts'
-import type { PolicyTally } from '../access/access.ts'
+import { Access, Authenticator, compileTies, Policy } from '../access/access.ts'
+import type { PolicyTally, Tie } from '../access/access.ts'
 import type { Cache, CachePolicy } from '../cache/cache.ts'
 import { createTrail, Origin } from '../origin/origin.ts'
 import type { OriginForesight, OriginTally } from '../origin/origin.ts'
-import { CachedOrigin, ObjectIntake } from '../proxy/proxy.ts'
+import { CachedOrigin, compileSite, ObjectIntake } from '../proxy/proxy.ts'
 import type { Route, RouteRules, Snapshot, Website } from '../proxy/proxy.ts'
 import { RouteTable } from '../routing/routing.ts'
 import type { LiveLimits } from './limits.ts'
@@ -66,9 +67,8 @@ export function compile(options: CompileOptions): Compiled {
         ...rulesFor(bucket, common),
         access: new Access({
           ipFilter: bucket.ipFilter,
-          authenticator: authenticatorOf(bucket, config.jwt, (jwt) =>
-            authenticatorFor(jwt, authenticators, emit),
-          ),
+          signedUrls: bucket.signedUrls,
+          ...tokensFor(bucket, config.jwt, (jwt) => authenticatorFor(jwt, authenticators, emit)),
           limits: rates?.of(bucket),
           policy,
         }),
@@ -98,16 +98,17 @@ function policyFor(
   return config && new Policy({ bucket: name, config, tally, emit })
 }
 
-function authenticatorOf(
-  { auth }: BucketConfig,
+/** Who may say who they are, and what that must have to do with the path. */
+function tokensFor(
+  { auth, pathPrefix }: BucketConfig,
   shared: JwtConfig | undefined,
-  find: (jwt: JwtConfig) => Authenticator,
-): Authenticator | undefined {
-  if (!auth.enabled) return undefined
+  authenticatorOf: (jwt: JwtConfig) => Authenticator,
+): { readonly authenticator: Authenticator | undefined; readonly tie: Tie | undefined } {
+  if (!auth.enabled) return { authenticator: undefined, tie: undefined }
   const jwt = auth.jwt ?? shared
   // The configuration was refused where there is none.
   if (jwt === undefined) throw new Error('a bucket asks for tokens that nothing verifies')
-  return find(jwt)
+  return { authenticator: authenticatorOf(jwt), tie: compileTies(jwt.claims, namesIn(pathPrefix)) }
 }
 
 /** Buckets of one section have their keys, and what they remember, in common. */
@@ -152,7 +153,7 @@ function cachedOrigin(
   const policy: CachePolicy = { ...bucket.cache, honourRequestDirectives: true }
   const route = cache.forRoute({ bucket: bucket.name, origin: originIdentity(bucket) })
   const tagsOf = taggerFor(bucket.cache.tags)
-  const checksTokens = bucket.auth.enabled
+  const checksTokens = bucket.auth.enabled || bucket.signedUrls.enabled
   const intake = new ObjectIntake({ cache: route, policy, checksTokens, tagsOf, random, askFor })
   return new CachedOrigin({ cache: route, policy, intake, askFor, createTrail })
 }
@@ -171,6 +172,8 @@ function rulesFor(bucket: BucketConfig, common: readonly string[]): RouteRules {
   return {
     bucket: bucket.name,
     pathPrefix: bucket.pathPrefix,
+    siteOf: compileSite(bucket.pathPrefix, bucket.s3.keyTemplate),
+    takesSignatures: bucket.signedUrls.enabled,
     allowVersions: bucket.allowVersions,
     hideForbidden: bucket.hideForbidden,
     metadataHeaders: bucket.metadataHeaders,

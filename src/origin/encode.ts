@@ -2,15 +2,15 @@
 // unreserved A-Z a-z 0-9 - . _ ~ is %XX in upper case. Two spellings of one key would be two
 // signatures, so nothing else in the project encodes for S3.
 
-const plainKey = /^[A-Za-z0-9\-._~/]*$/
+import { encodePath } from '../http/percent.ts'
+
 const plainValue = /^[A-Za-z0-9\-._~]*$/
 // What encodeURIComponent leaves alone and S3 does not.
 const leftAlone = /[!'()*]/g
 
 /** An object key (or a bucket) as a path: '/' stays what it is. */
 export function encodeKey(key: string): string {
-  if (plainKey.test(key)) return key
-  return encodeQueryValue(key).replaceAll('%2F', '/')
+  return encodePath(key)
 }
 
 /** A name or a value in a query: '/' is encoded too. */

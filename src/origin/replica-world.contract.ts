@@ -25,6 +25,7 @@ export const QUESTION = { method: 'GET', key: 'k' } as const
 
 export const base: S3Config = {
   replicas: [],
+  keyTemplate: '',
   balance: 'priority',
   circuitBreaker: {
     failureThreshold: 100,

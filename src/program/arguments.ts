@@ -15,6 +15,7 @@ export type Command =
       readonly json: boolean
     }
   | { readonly kind: 'token'; readonly minting: Minting }
+  | { readonly kind: 'sign'; readonly signing: Signing }
   | { readonly kind: 'help' | 'version' }
   | { readonly kind: 'mistaken'; readonly message: string }
 
@@ -50,6 +51,24 @@ export interface Minting {
   readonly algorithm: string
 }
 
+/** A URL or cookie to be signed, as it was written. */
+export interface Signing {
+  /** As in a URL, with its query. */
+  readonly target: string
+  /** Where the bucket and its keys are looked up, where no secret is given. */
+  readonly file: string
+  readonly keyId: string | undefined
+  readonly secret: string | undefined
+  readonly expires: string
+  readonly method: string
+  readonly scope: string | undefined
+  readonly network: string | undefined
+  readonly id: string | undefined
+  readonly base: string | undefined
+  readonly host: string | undefined
+  readonly isCookie: boolean
+}
+
 export const USAGE = `sluice [serve] [--config config.yaml]    serve
 sluice check [--config config.yaml]      load and validate; every problem with its path (also --test)
 sluice config [--config config.yaml]     the effective configuration, secrets masked
@@ -64,6 +83,9 @@ sluice explain PATH [--method M] [--host H] [--address IP] [--header 'Name: valu
   of the last four: [--admin http://127.0.0.1:9090] [--token T, else SLUICE_ADMIN_TOKEN]
 sluice token [--secret S, else SLUICE_JWT_SECRET] [--claim NAME=VALUE]… [--expires 1h] [--algorithm HS256]
                                          a token for trying things out
+sluice sign PATH [--expires 1h] [--prefix '/below/*'] [--method GET] [--ip 10.0.0.0/8] [--id ID] [--cookie] [--base URL]
+        [--config config.yaml [--host H] [--key K] | --key K --secret S, else SLUICE_SIGNING_SECRET]
+                                         a signed URL or the Set-Cookie for it, by the keys of the path's bucket or by the one given
 sluice --version | --help`
 
 const OPTIONS = {
@@ -92,6 +114,10 @@ const OPTIONS = {
   'no-recursive': { type: 'boolean' },
   'max-files': { type: 'string' },
   wait: { type: 'boolean' },
+  ip: { type: 'string' },
+  id: { type: 'string' },
+  cookie: { type: 'boolean' },
+  base: { type: 'string' },
   version: { type: 'boolean', short: 'v', default: false },
   help: { type: 'boolean', short: 'h', default: false },
 } as const
@@ -100,15 +126,19 @@ type Values = ReturnType<typeof parse>['values']
 
 const OWNERS: readonly (readonly [commands: readonly string[], ...options: (keyof Values)[]])[] = [
   [['config'], 'schema'],
-  [['purge', 'prewarm'], 'bucket', 'key', 'prefix'],
+  [['purge', 'prewarm'], 'bucket'],
+  [['purge', 'prewarm', 'sign'], 'key', 'prefix'],
   [['purge'], 'pattern', 'tag', 'all', 'soft', 'dry-run'],
   [['prewarm'], 'no-recursive', 'max-files', 'wait'],
-  [['token'], 'secret', 'claim', 'expires', 'algorithm'],
-  [['explain'], 'method', 'host', 'address', 'header', 'json'],
+  [['token'], 'claim', 'algorithm'],
+  [['token', 'sign'], 'secret', 'expires'],
+  [['explain'], 'address', 'header', 'json'],
+  [['explain', 'sign'], 'method', 'host'],
+  [['sign'], 'ip', 'id', 'cookie', 'base'],
   [['purge', 'prewarm', 'stats', 'explain'], 'admin', 'token'],
 ]
 /** Those that take one argument besides their name. */
-const TAKES_ARGUMENT: readonly string[] = ['stats', 'explain']
+const TAKES_ARGUMENT: readonly string[] = ['stats', 'explain', 'sign']
 const STANDARD_PLACE = 'http://127.0.0.1:9090'
 
 export function readArguments(argv: readonly string[]): Command {
@@ -149,6 +179,8 @@ function commandFor([name = 'serve', ...rest]: readonly string[], values: Values
       return explainCommandOf(argument, values)
     case 'token':
       return { kind: 'token', minting: mintingOf(values) }
+    case 'sign':
+      return signCommandOf(argument, values)
     default:
       return mistaken(`unknown command: ${name}`)
   }
@@ -197,6 +229,16 @@ function prewarmingOf({ bucket, key: keys, prefix, wait, ...more }: Values): Pre
 
 function mintingOf({ secret, claim, expires = '1h', algorithm = 'HS256' }: Values): Minting {
   return { secret, claims: claim ?? [], expires, algorithm }
+}
+
+function signCommandOf(target: string | undefined, values: Values): Command {
+  if (target === undefined) return mistaken('sign what? sluice sign /path/of/an/object')
+  const { config: file, key: keys = [], secret, expires = '1h', method = 'GET', prefix } = values
+  const { ip: network, id, base, host, cookie = false } = values
+  const [keyId, ...others] = keys
+  if (others.length > 0) return mistaken('--key: a signature has one')
+  const how = { keyId, secret, expires, method, scope: prefix, network, id }
+  return { kind: 'sign', signing: { target, file, ...how, base, host, isCookie: cookie } }
 }
 
 function mistaken(message: string): Command {

@@ -4,6 +4,7 @@ export { explainCommand, prewarmCommand, purgeCommand, statsCommand } from './ad
 export type { Terminal } from './admin-client.ts'
 export { readArguments, USAGE } from './arguments.ts'
 export type { Command } from './arguments.ts'
+export { signCommand } from './sign-command.ts'
 export { tokenCommand } from './token-command.ts'
 export { serve } from './serve.ts'
 export type { World } from './serve.ts'

@@ -64,7 +64,14 @@ function rethrow(error: unknown): never {
 
 /** A step that is only there where it ends everything. */
 export function tellReply(step: string, { status, headers }: Reply, reason: string): ExplainedStep {
-  return { step, outcome: 'answered', reason, status, headers: linesOf(headers) }
+  return { step, outcome: 'answered', reason, status, headers: linesOfReply(headers) }
+}
+
+/** Without the query that a Location repeats: it may hold what opens the door. */
+export function linesOfReply(headers: readonly string[]): string[] {
+  return linesOf(headers).map((line) =>
+    line.startsWith('Location: ') ? line.replace(/\?.*/, '?…') : line,
+  )
 }
 
 /** The cause is for operators alone, and so are these. */

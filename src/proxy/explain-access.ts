@@ -45,6 +45,13 @@ export function tellLimits(standings: readonly LimitStanding[]): Told {
   }
 }
 
+/** Nothing of a signature is said back: what it says is good for whoever reads it. */
+export function tellSignature(isSigned: boolean): Told {
+  return isSigned
+    ? { outcome: 'admitted', reason: 'The signature is good, and no token is asked for.' }
+    : { outcome: 'none', reason: 'There is no signature: a token is asked for.' }
+}
+
 /** Nothing is refused by it here: the browser does that. */
 export function tellCors({ vary, fields }: CorsAnswer, { headers }: Request): ExplainedStep {
   const isShared = fields.length > 0

@@ -1,7 +1,7 @@
 // What is told of the answer: its status, and its header fields after the operator's rules.
 
 import { formatCacheStatus, xCache } from '../http/cache-status.ts'
-import { linesOf, toldOf } from './account.ts'
+import { linesOf, linesOfReply, toldOf } from './account.ts'
 import type { ExplainedStep, Told } from './account.ts'
 import type { Telling } from './explain-cache.ts'
 import type { Ending, Rehearsed } from './rehearse.ts'
@@ -35,7 +35,7 @@ function tellEnding({ ending, forecast }: Rehearsed, { commonHeaders }: Snapshot
         reason: isPage ? `${refusal.message} A page says so.` : reasonFor(reply.status, forecast),
         ...(isPage ? { code: refusal.code } : {}),
         status: reply.status,
-        headers: linesOf(fields),
+        headers: linesOfReply(fields),
       }
     }
   }

@@ -5,6 +5,7 @@ import type { Admitted } from '../access/access.ts'
 import type { Request } from '../exchange/request.ts'
 import { queryParameter } from '../http/query.ts'
 import { formatRange } from '../http/range.ts'
+import { namesIn } from '../primitives/template.ts'
 import type { Match, NearMiss, Routable } from '../routing/routing.ts'
 import type { Facts, Told } from './account.ts'
 import type { Plan } from './plan.ts'
@@ -18,7 +19,7 @@ export function tellRequest({ method, path, host }: Request, clientIp: string): 
 }
 
 export function tellRoute(
-  { value, rest }: Match<Route>,
+  { value, rest, captured }: Match<Route>,
   { host, path }: Request,
   { routes }: Snapshot,
 ): Told {
@@ -32,8 +33,13 @@ export function tellRoute(
     path_prefix: prefix,
     hosts,
     rest,
+    ...(captured.length === 0 ? {} : { captured: namedValues(prefix, captured) }),
     ...(others.length === 0 ? {} : { passed_over: others.map(tellNearMiss) }),
   }
+}
+
+function namedValues(prefix: string, captured: readonly string[]): object {
+  return Object.fromEntries(namesIn(prefix).map((name, index) => [name, captured[index]]))
 }
 
 /** In place of the bare refusal: which buckets it came close to. */

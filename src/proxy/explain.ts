@@ -15,7 +15,7 @@ import { tellAnswer } from './explain-answer.ts'
 import { tellCache } from './explain-cache.ts'
 import { tellOrigin } from './explain-origin.ts'
 import { preflightRoute } from './cors.ts'
-import { tellCors, tellFilter, tellLimits, tellPolicy } from './explain-access.ts'
+import { tellCors, tellFilter, tellLimits, tellPolicy, tellSignature } from './explain-access.ts'
 import { tellAccess, tellNoRoute, tellPlan, tellRequest, tellRoute } from './explain-request.ts'
 import { isBareRoot, ownReply } from './handle.ts'
 import { planFor } from './plan.ts'
@@ -105,12 +105,13 @@ async function live(raw: RawRequest, place: Place): Promise<Life> {
   if (snapshot.routes.match(request.host, request.path) === undefined) {
     await tellLimitsOf(snapshot.strayLimits?.foresee(address, undefined), account)
   }
-  const { value: route, rest } = account.take(
+  const match = account.take(
     'route',
     () => routeFor(snapshot, request),
-    (match) => tellRoute(match, request, snapshot),
+    (taken) => tellRoute(taken, request, snapshot),
     () => tellNoRoute(request, snapshot),
   )
+  const { value: route, rest, captured } = match
   const { bucket, access } = route
   tellCorsOf(route, request, place)
   account.take(
@@ -119,12 +120,17 @@ async function live(raw: RawRequest, place: Place): Promise<Life> {
     (listing) => tellFilter(listing, address),
   )
   await tellLimitsOf(access.foreseeAddressLimits(address), account)
-  const admitted: Admitted = access.isGuarded
-    ? await account.takeAwaited('access', () => access.authenticate(request), tellAccess)
-    : { identity: undefined }
+  const isSigned = access.takesSignatures
+    ? account.take('signature', () => access.isSigned({ request, address }), tellSignature)
+    : false
+  let admitted: Admitted = { identity: undefined }
+  if (access.isGuarded && !isSigned) {
+    const authenticate = () => access.authenticate({ request, captured })
+    admitted = await account.takeAwaited('access', authenticate, tellAccess)
+  }
   await tellLimitsOf(access.foreseeIdentityLimits(address, admitted), account)
   if (access.hasPolicy) {
-    const asked = { request, address, bucket, key: rest, isCounted: true }
+    const asked = { request, address, bucket, key: rest, captured, isCounted: true }
     const decide = (): Promise<Admitted> => access.foreseePolicy(asked, admitted)
     await account.takeAwaited('authorization', decide, tellPolicy)
   }
@@ -136,7 +142,7 @@ async function live(raw: RawRequest, place: Place): Promise<Life> {
   }
   const plan = account.take(
     'plan',
-    () => planFor(route, rest, request),
+    () => planFor(match, request),
     (planned) => tellPlan(planned, request),
   )
   const rehearsed = await rehearse({ route, request, plan })

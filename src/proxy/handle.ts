@@ -41,18 +41,13 @@ export function handle(
   const { clientAddress: address } = arrival
   const match = snapshot.routes.match(request.host, request.path)
   if (match === undefined) return turnAway(address, snapshot)
-  const { value: route, rest } = match
+  const { value: route, rest, captured } = match
+  const { bucket, access } = route
   const isCounted = exchange.facts.route !== undefined
-  exchange.note('route', { bucket: route.bucket, key: rest })
-  const admitted = route.access.authorize({
-    request,
-    address,
-    bucket: route.bucket,
-    key: rest,
-    isCounted,
-    leaving,
-  })
-  const wanted = { request, route, rest }
+  exchange.note('route', { bucket, key: rest })
+  const question = { request, address, bucket, key: rest, captured, isCounted, leaving }
+  const admitted = access.authorize(question)
+  const wanted = { request, match }
   if (!(admitted instanceof Promise)) return serve(wanted, admitted, exchange)
   return admitted.then((visitor) => serve(wanted, visitor, exchange))
 }
@@ -71,23 +66,22 @@ function turnAway(address: string, { strayLimits }: Snapshot): Promise<never> {
 
 interface Wanted {
   readonly request: Request
-  readonly route: Route
-  /** Of the path, behind the route's prefix. */
-  readonly rest: string
+  readonly match: Match<Route>
 }
 
 /** To whom it has been allowed. */
 function serve(
-  { request, route, rest }: Wanted,
+  { request, match }: Wanted,
   { identity, policy, limitFields }: Admitted,
   exchange: Exchange,
 ): Reply | Promise<Reply> {
+  const { value: route, rest } = match
   if (identity !== undefined || policy !== undefined) {
     exchange.note('access', { user: identity?.subject, policy })
   }
   if (limitFields !== undefined) exchange.note('limits', limitFields)
   if (isBareRoot(route, rest, request.path)) return redirectToSlash(request, route)
-  const plan = planFor(route, rest, request)
+  const plan = planFor(match, request)
   exchange.note('route', { bucket: route.bucket, key: plan.key })
   const obtain = obtainerFor(route, request, exchange)
   if (!route.website.isPlain) return answerOrStandIn({ request, route, plan, obtain }, exchange)

@@ -49,7 +49,7 @@ export type Taken =
 export interface IntakeOptions {
   readonly cache: RouteCache
   readonly policy: CachePolicy
-  /** Whoever is answered has shown a token: what they send is no reason to keep nothing. */
+  /** Whoever is answered has shown a token or a signature: what they send is no reason to keep nothing. */
   readonly checksTokens: boolean
   /** Tags of an object, by which it can be purged. */
   readonly tagsOf: (head: ObjectHead, key: string) => readonly string[]

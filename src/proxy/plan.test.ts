@@ -9,6 +9,8 @@ import type { RouteRules } from './snapshot.ts'
 const ROUTE: RouteRules = {
   bucket: 'b',
   pathPrefix: '/b',
+  siteOf: undefined,
+  takesSignatures: false,
   allowVersions: true,
   hideForbidden: false,
   metadataHeaders: true,
@@ -30,15 +32,18 @@ const PLAIN: RouteRules = {
 }
 
 function plan(rest: string, request: Partial<Request> = {}, route = ROUTE): Plan {
-  return planFor(route, rest, {
-    method: 'GET',
-    path: `/b/${rest}`,
-    query: '',
-    host: undefined,
-    headers: {},
-    hasBody: false,
-    ...request,
-  })
+  return planFor(
+    { value: route, rest, captured: [] },
+    {
+      method: 'GET',
+      path: `/b/${rest}`,
+      query: '',
+      host: undefined,
+      headers: {},
+      hasBody: false,
+      ...request,
+    },
+  )
 }
 
 describe('the key', () => {

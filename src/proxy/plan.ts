@@ -7,6 +7,8 @@ import type { Conditions } from '../http/conditional.ts'
 import { queryParameter } from '../http/query.ts'
 import { parseRange } from '../http/range.ts'
 import type { RangeSpec } from '../http/range.ts'
+import type { Match } from '../routing/routing.ts'
+import type { Site } from './site.ts'
 import type { RouteRules } from './snapshot.ts'
 
 /** S3 stores no longer ones. */
@@ -22,28 +24,35 @@ export interface Plan {
   readonly conditions: Conditions
   /** The conditions may well be met by what the client has: the head alone is asked for first. */
   readonly isRevalidation: boolean
+  /** Undefined where the bucket is one for all. */
+  readonly site?: Site | undefined
 }
 
-export function planFor(route: RouteRules, rest: string, request: Request): Plan {
+export function planFor(match: Match<RouteRules>, request: Request): Plan {
+  const { value: route, rest, captured } = match
+  const site = route.siteOf?.(captured)
   const { headers, query } = request
   const conditions = readConditions(headers)
   // RFC 9110 §14.2: a range is defined for GET alone.
   const ranges = request.method === 'GET' ? parseRange(headers.range) : undefined
   return {
     method: request.method === 'HEAD' ? 'HEAD' : 'GET',
-    key: keyFor(rest, route.website.indexDocument),
+    key: keyFor(rest, route.website.indexDocument, site?.keyRoot),
     versionId: route.allowVersions ? queryParameter(query, 'versionId') : undefined,
     partNumber: partNumberOf(query, ranges !== undefined),
     ranges,
     conditions,
     isRevalidation:
       conditions.ifNoneMatch !== undefined || conditions.ifModifiedSince !== undefined,
+    site,
   }
 }
 
-function keyFor(rest: string, indexDocument: string | undefined): string {
+function keyFor(rest: string, indexDocument: string | undefined, root = ''): string {
   const isDirectory = rest === '' || rest.endsWith('/')
-  const key = isDirectory && indexDocument !== undefined ? rest + indexDocument : rest
+  const below = isDirectory && indexDocument !== undefined ? rest + indexDocument : rest
+  // What names the bucket itself names no object of anybody's.
+  const key = below === '' ? '' : root + below
   // No unit of a string takes more than three bytes, so that most keys need not be measured.
   if (key.length * 3 > MAX_KEY_BYTES && Buffer.byteLength(key) > MAX_KEY_BYTES) {
     throw new Refusal('invalid_path', { cause: 'a longer key than S3 has' })

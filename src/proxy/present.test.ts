@@ -36,6 +36,8 @@ const PLAN: Plan = {
 const ROUTE: RouteRules = {
   bucket: 'b',
   pathPrefix: '/b',
+  siteOf: undefined,
+  takesSignatures: false,
   allowVersions: false,
   hideForbidden: false,
   metadataHeaders: true,
@@ -168,6 +170,13 @@ describe('a redirect', () => {
       })
     })
   }
+
+  test('stays within the part of the bucket that the path has named', () => {
+    const selected = { kind: 'redirect', location: '/x' } as const
+    const site = { keyRoot: 'é/', pathPrefix: '/u/%C3%A9' }
+    const moved = reply({ selected, body: noBody }, { site }, { pathPrefix: '/u/{tenant}' })
+    assert.equal(fields(moved)['Location'], '/u/%C3%A9/x')
+  })
 })
 
 test('the operator sets and takes away fields of every answer', () => {

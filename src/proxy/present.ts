@@ -46,7 +46,7 @@ function presentSelected(obtained: Obtained, plan: Plan, route: RouteRules): Dra
     case 'not-modified':
       return notModified(head, plan, route)
     case 'redirect':
-      return redirect(head, selected.location, route)
+      return redirect(head, selected.location, plan, route)
     case 'whole':
       return whole(obtained, plan, route)
     case 'part':
@@ -71,9 +71,15 @@ function notModified(head: ObjectHead, plan: Plan, route: RouteRules): Draft {
   return { status: 304, ...operated(kept, route), body: noBody }
 }
 
-function redirect({ fields }: ObjectHead, location: string, route: RouteRules): Draft {
-  const isPath = location.startsWith('/') && route.pathPrefix !== '/'
-  const headers = ['Location', isPath ? route.pathPrefix + location : location]
+function redirect(
+  { fields }: ObjectHead,
+  location: string,
+  { site }: Plan,
+  route: RouteRules,
+): Draft {
+  const { pathPrefix } = site ?? route
+  const isPath = location.startsWith('/') && pathPrefix !== '/'
+  const headers = ['Location', isPath ? pathPrefix + location : location]
   headers.push(...keepFields(fields, REDIRECT_FIELDS))
   return { status: 301, ...operated(headers, route), body: noBody, statedLength: 0 }
 }

@@ -33,12 +33,13 @@ export async function answerPurge(
   // Its path means what the path of a GET means.
   const request = receive({ ...pick(raw), method: 'GET' }, snapshot.limits)
   exchange.note('receive', request)
-  const { value: route, rest } = routeFor(snapshot, request)
-  const { key } = planFor(route, rest, request)
-  exchange.note('route', { bucket: route.bucket, key })
+  const match = routeFor(snapshot, request)
+  const { bucket } = match.value
+  const { key } = planFor(match, request)
+  exchange.note('route', { bucket, key })
   if (key === '') throw new Refusal('not_found')
   const isSoft = raw.headers['x-soft-purge'] === '1'
-  return purging.purge({ bucket: route.bucket, key, isSoft })
+  return purging.purge({ bucket, key, isSoft })
 }
 
 /** The fields of Node's request are not its own. */

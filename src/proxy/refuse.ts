@@ -107,6 +107,8 @@ const S3_CODE: Readonly<Partial<Record<RefusalCode, string>>> = {
   token_expired: 'ExpiredToken',
   claims_denied: 'AccessDenied',
   policy_denied: 'AccessDenied',
+  signature_invalid: 'AccessDenied',
+  signature_expired: 'AccessDenied',
   origin_forbidden: 'AccessDenied',
   no_route: 'NoSuchBucket',
   not_found: 'NoSuchKey',

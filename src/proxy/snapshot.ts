@@ -9,12 +9,17 @@ import type { ListAnswer, ListQuestion, OriginForesight, Trail } from '../origin
 import type { RouteTable } from '../routing/routing.ts'
 import type { CachedOrigin } from './cached-origin.ts'
 import type { Ask } from './obtain.ts'
+import type { SiteOf } from './site.ts'
 
 /** What is decided of a bucket's answers, whoever gives them. */
 export interface RouteRules {
   readonly bucket: string
-  /** Where the bucket hangs: '/' or '/a/b'. */
+  /** Where the bucket hangs: '/', '/a/b' or '/a/{name}'. */
   readonly pathPrefix: string
+  /** Undefined where no segment of it is a name. */
+  readonly siteOf: SiteOf | undefined
+  /** The query may hold a signature, which is for this path alone. */
+  readonly takesSignatures: boolean
   readonly allowVersions: boolean
   readonly hideForbidden: boolean
   readonly metadataHeaders: boolean

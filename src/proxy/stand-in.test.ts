@@ -85,6 +85,8 @@ function route(website: Partial<Website> = {}): RouteRules {
   return {
     bucket: 'b',
     pathPrefix: '/b',
+    siteOf: undefined,
+    takesSignatures: false,
     allowVersions: true,
     hideForbidden: false,
     metadataHeaders: true,

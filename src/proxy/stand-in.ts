@@ -2,12 +2,14 @@
 // page, or a page that says what is wrong. Nothing is hidden by it: what cannot be shown leaves
 // the first refusal as it was.
 
+import { PARAMETERS, withoutSignature } from '../access/access.ts'
 import { discardBody, noBody } from '../exchange/body.ts'
 import { Refusal } from '../exchange/refusal.ts'
 import type { Reply } from '../exchange/reply.ts'
 import type { Request } from '../exchange/request.ts'
 import { prefersHtml } from '../http/accept.ts'
 import { readConditions } from '../http/conditional.ts'
+import { queryParameter } from '../http/query.ts'
 import type { Obtain, Obtained } from './obtain.ts'
 import type { Plan } from './plan.ts'
 import { operated, present } from './present.ts'
@@ -47,9 +49,15 @@ export async function standIn(missed: Missed): Promise<StandIn | undefined> {
 /** For now only, as S3's websites do: tomorrow there may be an object of that name. */
 export function redirectToSlash({ path, query }: Request, route: RouteRules): Reply {
   const target = path.split('/').map(encodeURIComponent).join('/')
-  const location = query === '' ? `${target}/` : `${target}/?${query}`
+  const kept = route.takesSignatures ? queryAfter(query) : query
+  const location = kept === '' ? `${target}/` : `${target}/?${kept}`
   const headers = operated(['Location', location], route)
   return { status: 302, ...headers, body: noBody, statedLength: 0 }
+}
+
+/** A signature for all below a path goes on; one for a path alone is not for the next. */
+function queryAfter(query: string): string {
+  return queryParameter(query, PARAMETERS.scope) === undefined ? withoutSignature(query) : query
 }
 
 async function directoryRedirect(missed: Missed): Promise<Reply | undefined> {
@@ -70,7 +78,8 @@ async function applicationPage(missed: Missed): Promise<Reply | undefined> {
   const { request, route, plan, obtain } = missed
   const { spa, indexDocument } = route.website
   if (!spa || indexDocument === undefined || !isNavigation(request)) return undefined
-  const page = { ...plan, key: indexDocument, versionId: undefined, partNumber: undefined }
+  const key = keyBelow(plan, indexDocument)
+  const page = { ...plan, key, versionId: undefined, partNumber: undefined }
   try {
     const reply = present(await obtain(page), page, route)
     return { ...reply, headers: [...reply.headers, 'Vary', 'Accept, Sec-Fetch-Mode'] }
@@ -89,8 +98,10 @@ function isNavigation({ headers }: Request): boolean {
 
 async function errorPage(refusal: Refusal, missed: Missed): Promise<Reply | undefined> {
   const { route, plan, obtain } = missed
-  const key = route.website.errorDocuments.get(refusal.status)
-  if (key === undefined || key === plan.key) return undefined
+  const document = route.website.errorDocuments.get(refusal.status)
+  if (document === undefined) return undefined
+  const key = keyBelow(plan, document)
+  if (key === plan.key) return undefined
   const page = await tryObtain(documentPlan(plan.method, key), obtain)
   if (page === undefined) return undefined
   const { contentType, fields, size } = page.head
@@ -101,6 +112,11 @@ async function errorPage(refusal: Refusal, missed: Missed): Promise<Reply | unde
   }
   headers.push(...refusal.headers)
   return { status: refusal.status, headers, body: page.body, statedLength: size }
+}
+
+/** Each part of a bucket that is one for several has pages of its own. */
+function keyBelow({ site }: Plan, document: string): string {
+  return (site?.keyRoot ?? '') + document
 }
 
 /** What the request said of ranges and versions was meant for another object. */

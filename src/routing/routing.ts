@@ -2,9 +2,10 @@
 // whose hosts include the request's. What a route leads to is not this folder's business.
 
 import { editDistance } from '../config/suggest.ts'
+import { isPattern, NOTHING_CAPTURED, PatternTree } from './pattern.ts'
 
 export interface Routable<T> {
-  /** '/' or '/a/b': no trailing slash. */
+  /** '/' or '/a/b': no trailing slash. A segment may be a name in braces, which stands for any one. */
   readonly prefix: string
   /** Lower case; '*.example.org' stands for any name below; none stands for every host. */
   readonly hosts: readonly string[]
@@ -15,12 +16,16 @@ export interface Match<T> {
   readonly value: T
   /** What follows the prefix and one slash. */
   readonly rest: string
+  /** The segments that stand for the names of the prefix, in their order. */
+  readonly captured: readonly string[]
 }
 
 interface PrefixTable<T> {
   readonly byPrefix: ReadonlyMap<string, T>
   /** The most segments any prefix has: deeper boundaries need no look. */
   readonly depth: number
+  /** All of them, where any has a name in it. */
+  readonly patterns: PatternTree<T> | undefined
 }
 
 /** A route that a request does not take, and what keeps it from it. */
@@ -92,14 +97,18 @@ function prefixTable<T>(routes: readonly Routable<T>[]): PrefixTable<T> {
   const byPrefix = new Map(routes.map(({ prefix, value }) => [prefix === '/' ? '' : prefix, value]))
   let depth = 0
   for (const prefix of byPrefix.keys()) depth = Math.max(depth, prefix.split('/').length - 1)
-  return { byPrefix, depth }
+  const hasNames = routes.some(({ prefix }) => isPattern(prefix))
+  return { byPrefix, depth, patterns: hasNames ? new PatternTree(routes) : undefined }
 }
 
 function matchPrefix<T>(table: PrefixTable<T>, path: string): Match<T> | undefined {
+  if (table.patterns !== undefined) return table.patterns.match(path)
   let end = boundary(path, table.depth)
   while (end >= 0) {
     const value = table.byPrefix.get(path.slice(0, end))
-    if (value !== undefined) return { value, rest: path.slice(end + 1) }
+    if (value !== undefined) {
+      return { value, rest: path.slice(end + 1), captured: NOTHING_CAPTURED }
+    }
     end = end === 0 ? -1 : path.lastIndexOf('/', end - 1)
   }
   return undefined
@@ -118,10 +127,21 @@ function boundary(path: string, depth: number): number {
 
 /** As a slip of the hand would have it: another case, a missing slash, a letter or two. */
 function isNearly(prefix: string, path: string): boolean {
-  const own = prefix.toLowerCase()
+  const own = likePath(prefix, path).toLowerCase()
   const other = path.toLowerCase()
   if (other.startsWith(own) || own.startsWith(other.replace(/\/$/, ''))) return true
   const segments = own.split('/').length
   const head = other.split('/', segments).join('/')
   return Math.max(head.length, own.length) <= 60 && editDistance(head, own) <= 2
+}
+
+/** What a name stands for is no slip. */
+function likePath(prefix: string, path: string): string {
+  if (!isPattern(prefix)) return prefix
+  const segments = path.split('/')
+  const like = prefix.split('/').map((own, index) => {
+    const segment = segments[index] ?? ''
+    return isPattern(own) && segment !== '' ? segment : own
+  })
+  return like.join('/')
 }

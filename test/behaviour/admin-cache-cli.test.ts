@@ -175,7 +175,7 @@ test('a Sluice that is not there is told', async () => {
 })
 
 const MISTAKEN: readonly [args: readonly string[], words: string][] = [
-  [['serve', '--key', 'a'], '--key belongs to the commands purge and prewarm'],
+  [['serve', '--key', 'a'], '--key belongs to the commands purge, prewarm and sign'],
   [['stats', '--all'], '--all belongs to the command purge'],
   [['check', '--token', 'a'], '--token belongs to the commands purge, prewarm, stats and explain'],
   [['stats', 'a', 'b'], 'unexpected argument: b'],

@@ -30,6 +30,11 @@ const PARTS = {
     probe: () => firstWorking(['aws', '/usr/bin/aws'], ['--version']),
     packages: ['awscli'],
   },
+  python3: {
+    name: 'python3',
+    probe: () => firstWorking(['python3', '/usr/bin/python3'], ['--version']),
+    packages: ['python3'],
+  },
   botocore: {
     name: 'botocore',
     probe: () => firstWorking(['python3', '/usr/bin/python3'], ['-c', 'import boto3, botocore']),
@@ -63,6 +68,7 @@ export const partsOfTheTests: readonly PartName[] = [
   'rclone',
   's3cmd',
   'awscli',
+  'python3',
   'botocore',
   'curl',
   'wget',
