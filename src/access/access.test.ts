@@ -26,6 +26,7 @@ const jwt: JwtConfig = {
   leewayMs: 0,
   sources: [{ type: 'bearer', name: '', prefix: '' }],
   claims: [],
+  adminClaims: [],
 }
 
 function questionWith(authorization: string | undefined): AccessQuestion {

@@ -12,6 +12,8 @@ import { Refusal } from '../exchange/refusal.ts'
 import { claimsDenied } from './authenticator.ts'
 import type { Authenticator } from './authenticator.ts'
 import type { Claims, Tie } from './claims.ts'
+import type { AccessDescription } from './describe.ts'
+import { describeSignatures } from './describe.ts'
 import { IpFilter } from './ip-filter.ts'
 import type { Listing } from './ip-filter.ts'
 import type { Policy } from './policy.ts'
@@ -21,11 +23,20 @@ import type { SignedRequest } from './signed-urls.ts'
 
 export { Authenticator } from './authenticator.ts'
 export { withoutSignature } from './carried-signature.ts'
-export { compileTies } from './claims.ts'
-export type { Claims, Tie } from './claims.ts'
+export { compileClaims, compileTies } from './claims.ts'
+export type { Claims, Grant, Tie } from './claims.ts'
+export type {
+  AccessDescription,
+  AuthenticatorDescription,
+  KeyDescription,
+  KeySetDescription,
+  PolicyDescription,
+  SignatureDescription,
+} from './describe.ts'
 export { FleetCounts } from './fleet-counts.ts'
 export type { FleetLink } from './fleet-counts.ts'
 export type { Listing } from './ip-filter.ts'
+export type { Refreshed } from './key-set.ts'
 export { Policy } from './policy.ts'
 export { PolicyTally } from './policy-tally.ts'
 export { needsIdentity, Networks, placeLimit } from './limit-key.ts'
@@ -97,8 +108,13 @@ export class Access {
   readonly #signedUrls: SignedUrls | undefined
   readonly #limits: AccessLimits
   readonly #policy: Policy | undefined
+  readonly #rules: AccessRules
+  /** Whoever comes is let in, as long as no limit is reached. */
+  readonly isOpen: boolean
 
-  constructor({ ipFilter, authenticator, tie, signedUrls, limits, policy }: AccessRules) {
+  constructor(rules: AccessRules) {
+    const { ipFilter, authenticator, tie, signedUrls, limits, policy } = rules
+    this.#rules = rules
     const isEmpty = ipFilter.allowlist.length === 0 && ipFilter.blocklist.length === 0
     this.#ipFilter = isEmpty ? undefined : new IpFilter(ipFilter)
     this.#authenticator = authenticator
@@ -106,6 +122,7 @@ export class Access {
     this.#signedUrls = signedUrls?.enabled === true ? new SignedUrls(signedUrls) : undefined
     this.#limits = limits ?? NO_LIMITS
     this.#policy = policy
+    this.isOpen = [this.#ipFilter, authenticator, this.#signedUrls, policy].every(isAbsent)
   }
 
   /** A token is asked of whoever comes. */
@@ -116,6 +133,17 @@ export class Access {
   /** A signature is looked for. */
   get takesSignatures(): boolean {
     return this.#signedUrls !== undefined
+  }
+
+  describe(): AccessDescription {
+    const { ipFilter, authenticator, signedUrls, policy } = this.#rules
+    const { allowlist, blocklist } = ipFilter
+    return {
+      ipFilter: { allowed: allowlist.length, blocked: blocklist.length },
+      tokens: authenticator?.describe(),
+      signatures: this.takesSignatures ? describeSignatures(signedUrls) : undefined,
+      policy: policy?.describe(),
+    }
   }
 
   /** Throws or rejects with the refusal; at once, where nothing has to be waited for. */
@@ -200,6 +228,10 @@ export class Access {
   async foreseePolicy(question: AccessQuestion, visitor = ANYBODY): Promise<Admitted> {
     return this.#policy?.foresee(question, visitor) ?? visitor
   }
+}
+
+function isAbsent(check: object | undefined): boolean {
+  return check === undefined
 }
 
 function withFields(admitted: Admitted, first: LimitFields, second: LimitFields): Admitted {

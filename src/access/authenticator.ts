@@ -9,10 +9,13 @@ import type { RefusalCode } from '../exchange/refusal.ts'
 import type { Request } from '../exchange/request.ts'
 import { now } from '../primitives/clock.ts'
 import { Recent } from '../primitives/recent.ts'
-import type { Admitted } from './access.ts'
+import type { Admitted, Identity } from './access.ts'
 import { compileClaims, faultOfParties, isTied, own, validityOf } from './claims.ts'
 import type { Claims, Grant, Validity } from './claims.ts'
+import type { AuthenticatorDescription } from './describe.ts'
+import { describeKey } from './describe.ts'
 import { KeySet } from './key-set.ts'
+import type { Refreshed } from './key-set.ts'
 import { parseHead, verify } from './signature.ts'
 import type { VerificationKey } from './signature.ts'
 import { keysFor, openStaticKeys } from './static-keys.ts'
@@ -22,10 +25,13 @@ import type { FindToken } from './token-source.ts'
 export interface AuthenticatorOptions {
   readonly jwt: JwtConfig
   readonly emit: Emit
+  /** Told what came of each time the issuer was asked for its keys. */
+  readonly refreshed?: ((outcome: Refreshed) => void) | undefined
 }
 
 /** Of a token whose signature and parties are right. */
 interface Verified extends Validity {
+  readonly identity: Identity
   readonly admitted: Admitted
   readonly subject: string | undefined
   readonly isGranted: boolean
@@ -49,7 +55,7 @@ export class Authenticator {
   /** Grows when keys change. */
   #epoch = 0
 
-  constructor({ jwt, emit }: AuthenticatorOptions) {
+  constructor({ jwt, emit, refreshed }: AuthenticatorOptions) {
     this.#jwt = jwt
     this.#find = compileSources(jwt.sources)
     this.#grants = compileClaims(jwt.claims.filter((condition) => !isTied(condition)))
@@ -57,7 +63,7 @@ export class Authenticator {
     const isRemote = jwt.jwksUrl !== undefined || jwt.issuerDiscovery
     // What a key has verified that is none any more has to be verified again.
     const changed = (): void => this.#forget()
-    this.#keySet = isRemote ? new KeySet({ jwt, emit, changed }) : undefined
+    this.#keySet = isRemote ? new KeySet({ jwt, emit, changed, refreshed }) : undefined
   }
 
   /** Has the keys of the issuer, without waiting for them. */
@@ -76,14 +82,39 @@ export class Authenticator {
     return known === undefined ? this.#verifyAndAdmit(token) : admit(known, now())
   }
 
+  /** Who has the token, for one who has claim rules of another kind: those of `jwt` are not asked. */
+  async identify(token: string): Promise<Identity> {
+    const verified = this.#remembered.get(token) ?? (await this.#remember(token))
+    requireInTime(verified, now())
+    return verified.identity
+  }
+
+  describe(): AuthenticatorDescription {
+    const { algorithms, issuers, audiences, sources, claims } = this.#jwt
+    return {
+      algorithms: algorithms ?? [...new Set(this.#keys.flatMap((key) => key.algorithms))],
+      issuers,
+      audiences,
+      sources: sources.map(({ type, name }) => (name === '' ? type : `${type} ${name}`)),
+      claimRules: claims.length,
+      keys: this.#keys.map(describeKey),
+      keySet: this.#keySet?.describe(),
+      remembered: this.#remembered.size,
+    }
+  }
+
   async #verifyAndAdmit(token: string): Promise<Admitted> {
+    return admit(await this.#remember(token), now())
+  }
+
+  async #remember(token: string): Promise<Verified> {
     const epoch = this.#epoch
     const verified = this.#judge(await this.#verify(token))
     // Not by keys that have changed meanwhile.
     if (epoch === this.#epoch) {
       this.#remembered.set(token, verified, token.length * WEIGHT_FACTOR + OVERHEAD)
     }
-    return admit(verified, now())
+    return verified
   }
 
   async #verify(token: string): Promise<Claims> {
@@ -110,8 +141,9 @@ export class Authenticator {
     if (validity === undefined) throw no('token_invalid', 'exp, nbf or iat is no time', user)
     const fault = faultOfParties(claims, this.#jwt)
     if (fault !== undefined) throw no('token_invalid', fault, user)
-    const admitted = { identity: { subject: user, claims } }
-    return { ...validity, admitted, subject: user, isGranted: this.#grants(claims) }
+    const identity = { subject: user, claims }
+    const admitted = { identity }
+    return { ...validity, identity, admitted, subject: user, isGranted: this.#grants(claims) }
   }
 }
 
@@ -126,11 +158,15 @@ async function verifyByAny(
   return undefined
 }
 
-function admit({ until, from, subject, isGranted, admitted }: Verified, at: number): Admitted {
+function admit(verified: Verified, at: number): Admitted {
+  requireInTime(verified, at)
+  if (!verified.isGranted) throw no('claims_denied', 'a claim', verified.subject)
+  return verified.admitted
+}
+
+function requireInTime({ until, from, subject }: Verified, at: number): void {
   if (at >= until) throw no('token_expired', 'exp', subject)
   if (at < from) throw no('token_invalid', 'not valid yet', subject)
-  if (!isGranted) throw no('claims_denied', 'a claim', subject)
-  return admitted
 }
 
 export function claimsDenied(cause: string, user: string | undefined): Refusal {

@@ -6,8 +6,10 @@ import { algorithmsOf, keyOfJwk, parseAlgorithm, pinnedAlgorithms } from '../con
 import type { Algorithm } from '../config/jwt-keys.ts'
 import type { Emit } from '../exchange/event.ts'
 import { Refusal, retryAfter } from '../exchange/refusal.ts'
-import { monotonic } from '../primitives/clock.ts'
+import { monotonic, now } from '../primitives/clock.ts'
 import { readJson } from './issuer-document.ts'
+import { describeKey } from './describe.ts'
+import type { KeySetDescription } from './describe.ts'
 import type { TokenHead, VerificationKey } from './signature.ts'
 import { keysFor } from './static-keys.ts'
 
@@ -24,7 +26,11 @@ export interface KeySetOptions {
   readonly emit: Emit
   /** Called when the keys are others than before. */
   readonly changed: () => void
+  /** Told of each time they were asked for. */
+  readonly refreshed?: ((outcome: Refreshed) => void) | undefined
 }
+
+export type Refreshed = 'changed' | 'unchanged' | 'failed'
 
 export class KeySet {
   readonly #options: KeySetOptions
@@ -36,6 +42,7 @@ export class KeySet {
   #nextTryAt = 0
   #unknownAskedAt = Number.NEGATIVE_INFINITY
   #isFailing = false
+  #last: KeySetDescription['lastRefresh']
 
   constructor(options: KeySetOptions) {
     this.#options = options
@@ -48,6 +55,18 @@ export class KeySet {
   close(): void {
     this.#closing.abort()
     clearTimeout(this.#timer)
+  }
+
+  describe(): KeySetDescription {
+    const { jwksUrl, issuers } = this.#options.jwt
+    const waitMs = Math.max(0, this.#unknownAskedAt + UNKNOWN_KEY_MS - monotonic())
+    return {
+      url: jwksUrl ?? (issuers[0] ?? '').replace(/\/$/, '') + DISCOVERY,
+      keys: this.#keys?.map(describeKey),
+      lastRefresh: this.#last,
+      nextRefreshAt: now() + Math.max(0, this.#nextTryAt - monotonic()),
+      unknownKeyRefreshAt: now() + waitMs,
+    }
   }
 
   /** Those that may have signed it. Rejects with a refusal while there never were any. */
@@ -88,12 +107,11 @@ export class KeySet {
     const { jwksRefreshMs } = this.#options.jwt
     let waitMs = jwksRefreshMs
     try {
-      this.#take(await this.#read())
-      this.#tell(undefined)
+      this.#note(this.#take(await this.#read()), undefined)
     } catch (error) {
       const again = this.#keys === undefined ? AGAIN_WITHOUT_KEYS_MS : AGAIN_MS
       waitMs = Math.min(again, jwksRefreshMs)
-      this.#tell(error instanceof Error ? error.message : 'unknown reason')
+      this.#note('failed', error instanceof Error ? error.message : 'unknown reason')
     }
     this.#nextTryAt = monotonic() + waitMs
     if (this.#closing.signal.aborted) return
@@ -113,15 +131,23 @@ export class KeySet {
     return readJson(url, signal)
   }
 
-  #take(set: unknown): void {
+  #note(outcome: Refreshed, reason: string | undefined): void {
+    this.#tell(reason)
+    if (this.#closing.signal.aborted) return
+    this.#last = { outcome, at: now(), reason }
+    this.#options.refreshed?.(outcome)
+  }
+
+  #take(set: unknown): 'changed' | 'unchanged' {
     const listed = member(set, 'keys')
     if (!Array.isArray(listed)) throw new Error('what came is no key set')
     const written = JSON.stringify(listed)
-    if (this.#keys !== undefined && written === this.#written) return
+    if (this.#keys !== undefined && written === this.#written) return 'unchanged'
     const { algorithms } = this.#options.jwt
     this.#keys = listed.slice(0, MOST_KEYS).flatMap((jwk) => verificationKey(jwk, algorithms))
     this.#written = written
     this.#options.changed()
+    return 'changed'
   }
 
   /** Once when it begins to fail, and once when that is over. */

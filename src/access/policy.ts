@@ -14,6 +14,7 @@ import { addValue } from '../primitives/histogram.ts'
 import { Recent } from '../primitives/recent.ts'
 import type { AccessQuestion, Admitted } from './access.ts'
 import { own } from './claims.ts'
+import type { PolicyDescription } from './describe.ts'
 import { Flight } from './flight.ts'
 import { Opa } from './opa.ts'
 import type { Decision } from './policy-answer.ts'
@@ -66,6 +67,11 @@ export class Policy {
 
   close(): void {
     this.#opa.close()
+  }
+
+  describe(): PolicyDescription {
+    const { url, policyPath: path, failMode } = this.#options.config
+    return { url, path, failMode, remembered: this.#remembered.size }
   }
 
   /** Throws or rejects with the refusal; at once, where it has been decided already. */

@@ -7,17 +7,22 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Address } from '../config/server.ts'
 import { bytesBody, noBody } from '../exchange/body.ts'
 import type { Emit } from '../exchange/event.ts'
+import { countUp } from '../exchange/counts.ts'
 import { Refusal } from '../exchange/refusal.ts'
+import type { RefusalCode } from '../exchange/refusal.ts'
 import type { Reply } from '../exchange/reply.ts'
+import { clientAddress } from '../http/forwarded.ts'
 import { acceptRequestId } from '../http/request-id.ts'
-import type { Secret } from '../primitives/secret.ts'
+import { AddressSet } from '../primitives/cidr.ts'
+import type { Cidr } from '../primitives/cidr.ts'
 import { answerStatus, refuse } from '../proxy/proxy.ts'
 import type { Status } from '../proxy/proxy.ts'
 import type { CacheDesk } from './cache-desk.ts'
 import { answerCall } from './calls.ts'
 import type { Explain, LimitsDesk } from './calls.ts'
-import { createGate } from './gate.ts'
+import { CallRegister } from './call-register.ts'
 import type { Gate } from './gate.ts'
+import type { Introspection } from './introspection.ts'
 import type { PrewarmDesk } from './prewarm-desk.ts'
 
 export type { CacheDesk, Purged } from './cache-desk.ts'
@@ -31,17 +36,24 @@ export type {
 } from './prewarm-desk.ts'
 export type { PrewarmListing, PrewarmOrder } from './prewarm-order.ts'
 export type { PurgeOrder } from './purge-order.ts'
+export { openGate } from './gate.ts'
+export type { Gate } from './gate.ts'
+export type { Introspection } from './introspection.ts'
 export { createPurging } from './purging.ts'
 
 export interface AdminOptions {
   readonly address: Address
   readonly status: Status
   readonly createId: () => string
-  readonly token: Secret | undefined
+  /** Undefined: there is no /admin. */
+  readonly gate: Gate | undefined
+  /** Whose word on where a call came from is taken. */
+  readonly trustedProxies: readonly Cidr[]
   readonly desk: CacheDesk
   readonly explain: Explain
   readonly limits: LimitsDesk
   readonly prewarm: PrewarmDesk
+  readonly introspection: Introspection
   readonly buckets: ReadonlySet<string>
   readonly emit: Emit
   /** Undefined: there are none. */
@@ -55,12 +67,15 @@ export interface MetricsText {
 
 export class Admin {
   readonly #options: AdminOptions
-  readonly #gate: Gate | undefined
+  readonly #register: CallRegister
+  readonly #trusted: AddressSet
+  readonly #refusals = new Map<RefusalCode, number>()
   readonly #server: Server
 
   constructor(options: AdminOptions) {
     this.#options = options
-    this.#gate = options.token && createGate(options.token)
+    this.#register = new CallRegister(options.emit)
+    this.#trusted = new AddressSet(options.trustedProxies)
     this.#server = createServer({ headersTimeout: 10_000, requestTimeout: 10_000 }, (...pair) => {
       void this.#answer(...pair)
     })
@@ -80,7 +95,13 @@ export class Admin {
     })
   }
 
+  /** How often it said no, by the code of the answer. */
+  get refusals(): ReadonlyMap<string, number> {
+    return this.#refusals
+  }
+
   async close(): Promise<void> {
+    this.#register.close()
     this.#server.closeAllConnections()
     await new Promise((resolve) => this.#server.close(resolve))
   }
@@ -89,8 +110,9 @@ export class Admin {
     const asked = request.headers['x-request-id']
     const own = typeof asked === 'string' ? acceptRequestId(asked) : undefined
     const id = own ?? this.#options.createId()
-    const reply = await this.#replyTo(request).catch((error: unknown) => {
+    const reply = await this.#replyTo(request, id).catch((error: unknown) => {
       const refusal = error instanceof Refusal ? error : this.#bug(error, id)
+      countUp(this.#refusals, refusal.code)
       const { method = '', headers } = request
       return refuse(refusal, { id, method, headers, query: '' })
     })
@@ -102,10 +124,10 @@ export class Admin {
     response.end(reply.body.kind === 'bytes' ? reply.body.bytes : undefined)
   }
 
-  async #replyTo(request: IncomingMessage): Promise<Reply> {
+  async #replyTo(request: IncomingMessage, id: string): Promise<Reply> {
     const { method = '', url = '' } = request
     const path = url.split('?', 1)[0] ?? ''
-    if (path.startsWith('/admin/')) return this.#call(request)
+    if (path.startsWith('/admin/')) return this.#call(request, id)
     const isRead = method === 'GET' || method === 'HEAD'
     const known = isRead ? answerStatus({ method, path }, this.#options.status) : undefined
     if (known !== undefined) return known
@@ -117,10 +139,21 @@ export class Admin {
     throw new Refusal('method_not_allowed', { headers: ['Allow', 'GET, HEAD'] })
   }
 
-  #call(request: IncomingMessage): Promise<Reply> {
-    const { desk, explain, limits, prewarm, buckets, emit } = this.#options
-    const gate = this.#gate
-    return answerCall(request, { gate, desk, explain, limits, prewarm, buckets, emit })
+  #call(request: IncomingMessage, requestId: string): Promise<Reply> {
+    const { gate, desk, explain, limits, prewarm, introspection, buckets } = this.#options
+    const { remoteAddress = '' } = request.socket
+    const clientIp = clientAddress(remoteAddress, request.headers, this.#trusted)
+    const options = {
+      gate,
+      register: this.#register,
+      desk,
+      explain,
+      limits,
+      prewarm,
+      introspection,
+      buckets,
+    }
+    return answerCall(request, { clientIp, requestId }, options)
   }
 
   #bug(error: unknown, requestId: string): Refusal {

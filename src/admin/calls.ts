@@ -3,7 +3,7 @@
 import type { IncomingMessage } from 'node:http'
 
 import { describeRule } from '../cache/cache.ts'
-import type { Emit } from '../exchange/event.ts'
+import type { Role } from '../config/admin.ts'
 import { Refusal } from '../exchange/refusal.ts'
 import type { Reply } from '../exchange/reply.ts'
 import { parseTarget } from '../http/path.ts'
@@ -12,8 +12,12 @@ import { now } from '../primitives/clock.ts'
 import type { Explanation, ExplainQuestion } from '../proxy/proxy.ts'
 import { infoAnswer, purgeAnswer, statsAnswer } from './cache-desk.ts'
 import type { CacheDesk, DeskAnswer } from './cache-desk.ts'
+import type { CallPlace, CallRegister, OpenCall } from './call-register.ts'
 import { readExplainQuestion } from './explain-question.ts'
+import { requireRole } from './gate.ts'
 import type { Gate } from './gate.ts'
+import { authAnswer, replicasAnswer, routesAnswer } from './introspection.ts'
+import type { Introspection } from './introspection.ts'
 import { readJson } from './json-body.ts'
 import { jsonReply } from './json-reply.ts'
 import { wrong } from './order-fields.ts'
@@ -23,14 +27,15 @@ import { describeOrder, readPrewarmOrder } from './prewarm-order.ts'
 import { readPurgeOrder } from './purge-order.ts'
 
 export interface CallsOptions {
-  /** Undefined: nobody has a token, and there is nothing here. */
+  /** Undefined: nobody has a role, and there is nothing here. */
   readonly gate: Gate | undefined
+  readonly register: CallRegister
   readonly desk: CacheDesk
   readonly explain: Explain
   readonly limits: LimitsDesk
   readonly prewarm: PrewarmDesk
+  readonly introspection: Introspection
   readonly buckets: ReadonlySet<string>
-  readonly emit: Emit
 }
 
 /** By each thread that answers. */
@@ -54,42 +59,89 @@ interface Call {
   /** Whether more of the path follows. */
   readonly below: 'nothing' | 'perhaps' | 'something'
   readonly method: 'GET' | 'POST' | 'DELETE'
+  /** Whoever has it, or a greater one, may call. */
+  readonly role: Role
   readonly run: (asked: Asked, options: CallsOptions) => Promise<DeskAnswer>
 }
 
 const PREWARM = '/admin/cache/prewarm'
 
 const CALLS: readonly Call[] = [
-  { name: 'purge', path: '/admin/cache/purge', below: 'perhaps', method: 'POST', run: purge },
-  { name: 'stats', path: '/admin/cache/stats', below: 'perhaps', method: 'GET', run: stats },
-  { name: 'info', path: '/admin/cache/info', below: 'nothing', method: 'GET', run: info },
-  { name: 'prewarm', path: PREWARM, below: 'nothing', method: 'POST', run: prewarm },
-  { name: 'prewarm', path: PREWARM, below: 'nothing', method: 'GET', run: prewarmTasks },
-  { name: 'prewarm', path: PREWARM, below: 'something', method: 'GET', run: prewarmTask },
-  { name: 'prewarm', path: PREWARM, below: 'something', method: 'DELETE', run: endPrewarm },
-  { name: 'limits', path: '/admin/limits', below: 'nothing', method: 'GET', run: limits },
-  { name: 'explain', path: '/admin/explain', below: 'nothing', method: 'GET', run: explain },
+  order('purge', '/admin/cache/purge', 'perhaps', 'POST', purge),
+  look('stats', '/admin/cache/stats', 'perhaps', stats),
+  look('info', '/admin/cache/info', 'nothing', info),
+  order('prewarm', PREWARM, 'nothing', 'POST', prewarm),
+  look('prewarm', PREWARM, 'nothing', prewarmTasks),
+  look('prewarm', PREWARM, 'something', prewarmTask),
+  order('prewarm', PREWARM, 'something', 'DELETE', endPrewarm),
+  look('limits', '/admin/limits', 'nothing', limits),
+  look('explain', '/admin/explain', 'nothing', explain),
+  look(
+    'auth',
+    '/admin/auth',
+    'nothing',
+    plain((live) => authAnswer(live)),
+  ),
+  look(
+    'routes',
+    '/admin/routes',
+    'nothing',
+    plain((live) => routesAnswer(live)),
+  ),
+  look(
+    'replicas',
+    '/admin/replicas',
+    'nothing',
+    plain((live) => replicasAnswer(live)),
+  ),
+  look('config', '/admin/config', 'nothing', plain(config)),
 ]
 
-/** Throws refusals. */
-export async function answerCall(request: IncomingMessage, options: CallsOptions): Promise<Reply> {
-  if (options.gate === undefined) throw new Refusal('no_route')
-  const { method = '' } = request
-  const told: { call: string; rule?: string } = { call: 'unknown' }
-  const tell = (status: number): void => options.emit({ kind: 'admin', ...told, status })
-  try {
-    options.gate(request.headers)
-    const { calls, rest, query } = findCalls(request)
-    told.call = calls[0].name
-    const call = requireMethod(calls, method)
-    const note = (rule: string): void => void (told.rule = rule)
-    const { status, value } = await call.run({ request, rest, query, note }, options)
-    tell(status)
-    return jsonReply(status, value, method)
-  } catch (error) {
-    tell(error instanceof Refusal ? error.status : 500)
-    throw error
+function plain(answer: (live: Introspection) => Promise<DeskAnswer>): Call['run'] {
+  return ({ query }, { introspection }) => {
+    if (query !== '') throw wrong('What is in force has no query.')
+    return answer(introspection)
   }
+}
+
+async function config(live: Introspection): Promise<DeskAnswer> {
+  return { status: 200, value: live.config() }
+}
+
+function look(name: string, path: string, below: Call['below'], run: Call['run']): Call {
+  return { name, path, below, method: 'GET', role: 'viewer', run }
+}
+
+function order(
+  name: string,
+  path: string,
+  below: Call['below'],
+  method: 'POST' | 'DELETE',
+  run: Call['run'],
+): Call {
+  return { name, path, below, method, role: 'purger', run }
+}
+
+/** Throws refusals. */
+export async function answerCall(
+  request: IncomingMessage,
+  place: CallPlace,
+  options: CallsOptions,
+): Promise<Reply> {
+  const { gate, register } = options
+  if (gate === undefined) throw new Refusal('no_route')
+  const open: OpenCall = { call: 'unknown' }
+  return register.keep(place, open, async () => {
+    open.caller = await gate.identify(request.headers)
+    const { calls, rest, query } = findCalls(request)
+    open.call = calls[0].name
+    const { method = '' } = request
+    const call = requireMethod(calls, method)
+    requireRole(open.caller, call.role)
+    const note = (rule: string): void => void (open.rule = rule)
+    const { status, value } = await call.run({ request, rest, query, note }, options)
+    return jsonReply(status, value, method)
+  })
 }
 
 type Calls = readonly [Call, ...Call[]]

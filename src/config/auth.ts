@@ -22,12 +22,20 @@ export interface AuthConfig {
 export const authSchema = section(
   { enabled: flag(), jwt: sameAs(jwtSchema.optional(), 'jwt') },
   ownIsInUse,
+  ownMakesNoOperators,
 )
 
 function ownIsInUse({ enabled, jwt }: Loose): RuleProblem[] {
   if (enabled !== true || !isMapping(jwt) || jwt['enabled'] !== false) return []
   const message = 'is off while auth.enabled is true; nobody could say who gets in'
   return [{ path: ['jwt', 'enabled'], message }]
+}
+
+/** Operators are those of the whole Sluice. */
+function ownMakesNoOperators({ jwt }: Loose): RuleProblem[] {
+  if (!isMapping(jwt) || jwt['admin_claims'] === undefined) return []
+  const message = 'means nothing in a bucket: operators are those of the jwt section at the top'
+  return [{ path: ['jwt', 'admin_claims'], message }]
 }
 
 /** Between buckets and the global section; the paths begin at the root. */

@@ -1,37 +1,7 @@
 import assert from 'node:assert/strict'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
-import { after, test } from 'node:test'
+import { test } from 'node:test'
 
-import { formatProblem, loadConfig } from './config.ts'
-import type { Config } from './config.ts'
-import type { Environment } from './env.ts'
-
-const folder = mkdtempSync(join(tmpdir(), 'sluice-config-'))
-after(() => rmSync(folder, { recursive: true }))
-
-let count = 0
-
-/** Writes the files into a folder of their own and loads the first. */
-function load(files: Readonly<Record<string, string>>, env: Environment = {}) {
-  count += 1
-  const home = join(folder, String(count))
-  for (const [name, text] of Object.entries(files)) {
-    mkdirSync(dirname(join(home, name)), { recursive: true })
-    writeFileSync(join(home, name), text)
-  }
-  const loaded = loadConfig(join(home, Object.keys(files)[0] ?? ''), env)
-  const told = loaded.kind === 'loaded' ? loaded.warnings : loaded.problems
-  const lines = told.map((problem) => formatProblem(problem).replaceAll(`${home}/`, ''))
-  return { loaded, lines, home }
-}
-
-function configOf(yaml: string, env: Environment = {}): Config {
-  const { loaded, lines } = load({ 'config.yaml': yaml }, env)
-  if (loaded.kind === 'refused') throw new Error(lines.join('\n'))
-  return loaded.config
-}
+import { configOf, load } from './loaded.contract.ts'
 
 const minimal = 'buckets: [{name: a, path_prefix: /a, s3: {bucket: b}}]'
 const bucket = (name: string, more = '') =>
@@ -152,7 +122,12 @@ test('a bucket with a name, a prefix and an S3 bucket is a whole configuration',
       warming: { concurrency: 10, perSecond: 100 },
     },
     logging: { level: 'info', format: 'json', accessLog: true, sample: 1 },
-    admin: { address: { host: '127.0.0.1', port: 9090 }, isDefaultAddress: true, token: undefined },
+    admin: {
+      address: { host: '127.0.0.1', port: 9090 },
+      isDefaultAddress: true,
+      token: undefined,
+      roles: {},
+    },
     metrics: { enabled: true },
   })
 })

@@ -6,7 +6,7 @@ import { configShape, knownKeys } from './schema.ts'
 import type { Settings } from './schema.ts'
 import { suggest } from './suggest.ts'
 import type { KnownKeys } from './suggest.ts'
-import { describeFound, FromEnv, nodeAt } from './tree.ts'
+import { describeFound, describeKind, FromEnv, nodeAt } from './tree.ts'
 import type { Mapping } from './tree.ts'
 import type { z } from './zod.ts'
 
@@ -76,7 +76,9 @@ function wrongKind(expected: string, found: unknown): string {
   const wanted = expected === 'array' ? 'a list' : 'a mapping of settings'
   if (found === undefined) return `is missing; wanted ${wanted}`
   if (found === null) return `is empty; wanted ${wanted}, or nothing at all`
-  return `wanted ${wanted}, found ${describeFound(found)}`
+  // In place of a section whose secret was all that mattered may stand the secret.
+  const describe = typeof found === 'string' ? describeKind : describeFound
+  return `wanted ${wanted}, found ${describe(found)}`
 }
 
 function hintOf(issue: Issue): { readonly hint?: string } {

@@ -33,6 +33,8 @@ export interface JwtConfig {
   readonly leewayMs: number
   readonly sources: readonly TokenSource[]
   readonly claims: readonly ClaimCondition[]
+  /** What makes an operator of whoever brings the token. Empty: none does. */
+  readonly adminClaims: readonly ClaimCondition[]
 }
 
 export interface PublicKeyFile {
@@ -96,6 +98,8 @@ export const jwtSchema = section(
     token_sources: documentedDefault(z.array(tokenSourceSchema).min(1), 'bearer'),
     claims: z.array(conditionSchema).optional(),
     claims_verification: sameAs(z.array(conditionSchema).optional(), 'jwt.claims'),
+    // No rules at all would hold for every token there is.
+    admin_claims: sameAs(z.array(conditionSchema).min(1).optional(), 'jwt.claims'),
   },
   oneSpelling,
   hasKeys,
@@ -229,6 +233,7 @@ export function toJwt(settings: JwtSettings, folder: string): JwtConfig {
     leewayMs: settings.leeway,
     sources: sources?.map(toTokenSource) ?? [BEARER],
     claims: (settings.claims ?? settings.claims_verification ?? []).map(toCondition),
+    adminClaims: (settings.admin_claims ?? []).map(toCondition),
   }
 }
 
@@ -248,5 +253,6 @@ export function printJwt(jwt: JwtConfig): object {
     leeway: formatDuration(jwt.leewayMs),
     token_sources: jwt.sources.map(printTokenSource),
     claims: jwt.claims.map(printCondition),
+    ...(jwt.adminClaims.length === 0 ? {} : { admin_claims: jwt.adminClaims.map(printCondition) }),
   }
 }

@@ -53,6 +53,21 @@ test('a syntax error tells its place, and nothing of what stands there', () => {
   assert.doesNotMatch(fault, /hunter2/)
 })
 
+for (const text of [
+  'secret_key: *hunter2',
+  'secret_key: !hunter2',
+  'secret_key: !<hunter2> x',
+  'secret_key: !hunter2!x y',
+  'secret_key: !hunter2%zz x',
+  'secret_key: `hunter2',
+  'secret_key: {hunter2',
+  'secret_key: "\\hunter2"',
+]) {
+  test(`no syntax error quotes what ${text} holds`, () => {
+    assert.doesNotMatch(faultOf(text), /hunter2/)
+  })
+}
+
 test('no key reaches a prototype', () => {
   const result = read('__proto__: {polluted: 1}\na: {constructor: {prototype: {polluted: 1}}}')
   assert.equal(result.kind, 'read')

@@ -49,9 +49,20 @@ function parseYaml(bytes: Uint8Array): Parsed {
   } catch (error) {
     // The exception's own text quotes the lines around the fault, which may hold secrets:
     // only its reason and position are told.
-    if (error instanceof YAMLException) return unreadable(`${error.reason}${positionOf(error)}`)
+    if (error instanceof YAMLException) {
+      const { reason, hint } = withoutNames(error.reason)
+      return unreadable(`${reason}${positionOf(error)}`, hint)
+    }
     return unreadable('is not readable as YAML in UTF-8')
   }
+}
+
+/** A secret that begins with "*" or "!" and stands without quotes is the name of an alias or a tag. */
+function withoutNames(reason: string): { reason: string; hint?: string } {
+  const at = reason.search(/["!]|: /)
+  if (at < 0) return { reason }
+  const hint = 'a text that begins with "*", "&" or "!" stands in quotes'
+  return { reason: reason.slice(0, at).trim(), hint }
 }
 
 function positionOf({ mark }: YAMLException): string {

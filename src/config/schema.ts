@@ -1,7 +1,7 @@
 // The whole file as one schema, and what can be read off it: the JSON Schema for editors,
 // and the list of settings that the documentation is held against.
 
-import { adminAddress, adminSchema } from './admin.ts'
+import { adminAddress, adminClaimsAreVerified, adminSchema } from './admin.ts'
 import { everyAuthHasKeys } from './auth.ts'
 import { policyIsToldNoToken } from './authorization.ts'
 import { isWrittenAddress, wouldCollide } from './address.ts'
@@ -42,6 +42,7 @@ export const configShape = section(
   everyAuthHasKeys,
   policyIsToldNoToken,
   limitRules,
+  adminClaimsAreVerified,
   listenersDiffer,
   oneOperationsPort,
 )

@@ -1,6 +1,7 @@
 // The raw configuration: what YAML said, before anybody decided what it means. Keys are
 // own properties of prototype-less objects, so no name a file chooses can reach a prototype.
 
+import { withoutCredentials } from '../primitives/secret.ts'
 import { quoted } from './problem.ts'
 import type { PathSegment } from './problem.ts'
 
@@ -51,7 +52,7 @@ export function nodeAt(tree: unknown, path: readonly PathSegment[]): unknown {
 
 /** What was found, in words for a message. */
 export function describeFound(value: unknown): string {
-  if (typeof value === 'string') return quoted(value)
+  if (typeof value === 'string') return quoted(withoutCredentials(value))
   if (typeof value === 'number' || typeof value === 'boolean') return String(value)
   return describeKind(value)
 }

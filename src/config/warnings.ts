@@ -1,5 +1,6 @@
 // What is legal and yet probably not what was meant.
 
+import type { AdminConfig } from './admin.ts'
 import type { BucketConfig } from './buckets.ts'
 import type { CacheConfig } from './cache.ts'
 import type { JwtConfig } from './jwt.ts'
@@ -12,15 +13,16 @@ import { templateWarnings } from './templates.ts'
 const ownPaths: readonly string[] = ['/health', '/ready']
 
 interface Concerned {
+  readonly admin: AdminConfig
   readonly buckets: readonly BucketConfig[]
   readonly cache: CacheConfig
   readonly rateLimiting: RateLimitingConfig
   readonly jwt: JwtConfig | undefined
 }
 
-export function warningsOf({ buckets, cache, jwt, rateLimiting }: Concerned): Problem[] {
+export function warningsOf({ admin, buckets, cache, jwt, rateLimiting }: Concerned): Problem[] {
   return [
-    ...unusedJwt(buckets, jwt),
+    ...unusedJwt(buckets, jwt, admin),
     ...buckets.flatMap((bucket, index) => bucketWarnings(bucket, `buckets[${index}]`)),
     ...cacheWarnings(cache, rateLimiting),
     ...limitWarnings(buckets, rateLimiting),
@@ -29,7 +31,13 @@ export function warningsOf({ buckets, cache, jwt, rateLimiting }: Concerned): Pr
   ]
 }
 
-function unusedJwt(buckets: readonly BucketConfig[], jwt: JwtConfig | undefined): Problem[] {
+function unusedJwt(
+  buckets: readonly BucketConfig[],
+  jwt: JwtConfig | undefined,
+  { roles }: AdminConfig,
+): Problem[] {
+  const isOperators = Object.values(roles).some(({ claims }) => claims.length > 0)
+  if (isOperators || (jwt?.adminClaims.length ?? 0) > 0) return []
   const isUsed = buckets.some(({ auth }) => auth.enabled && auth.jwt === undefined)
   if (jwt?.enabled !== true || isUsed) return []
   const message = 'protects nothing: no bucket has auth.enabled without a jwt of its own'

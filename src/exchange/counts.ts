@@ -13,6 +13,8 @@ export interface Counts {
   readonly limits: readonly LimitCount[]
   /** By what kind of rule. */
   readonly purges: ReadonlyMap<string, number>
+  /** Of the keys of issuers, by what came of it. */
+  readonly keyRefreshes: ReadonlyMap<string, number>
 }
 
 /** Of the whole process: its main thread hands the work out. */

@@ -39,6 +39,7 @@ export type Event =
       readonly state: 'aside' | 'back'
       readonly reason: string
     }
+  | AdminCall
   | {
       /** Of limits that all nodes share. */
       readonly kind: 'rate-limits'
@@ -46,11 +47,9 @@ export type Event =
       readonly reason: string
     }
   | {
-      readonly kind: 'admin'
-      readonly call: string
-      /** What was to be purged. */
-      readonly rule?: string | undefined
-      readonly status: number
+      /** Calls that were refused and not told one by one. */
+      readonly kind: 'admin-refused'
+      readonly count: number
     }
   | {
       /** It has ended. */
@@ -80,5 +79,22 @@ export type Event =
   | { readonly kind: 'draining'; readonly reason: string }
   | { readonly kind: 'drained'; readonly cut: number }
   | { readonly kind: 'bug'; readonly error: unknown; readonly requestId?: string }
+
+/** What an operator, or somebody who is none, called for. */
+export interface AdminCall {
+  readonly kind: 'admin'
+  readonly call: string
+  /** What was to be done. */
+  readonly rule?: string | undefined
+  readonly outcome: 'done' | 'refused' | 'failed'
+  readonly status: number
+  /** The code of the refusal. */
+  readonly error?: string | undefined
+  /** Undefined where nobody was known. */
+  readonly role: string | undefined
+  readonly subject: string | undefined
+  readonly clientIp: string
+  readonly requestId: string
+}
 
 export type Emit = (event: Event) => void

@@ -10,7 +10,7 @@ import type { Emit } from '../exchange/event.ts'
 import { compileCors } from '../http/cors.ts'
 import type { CorsPolicy } from '../http/cors.ts'
 import { Access, Authenticator, compileTies, Policy } from '../access/access.ts'
-import type { PolicyTally, Tie } from '../access/access.ts'
+import type { PolicyTally, Refreshed, Tie } from '../access/access.ts'
 import type { Cache, CachePolicy } from '../cache/cache.ts'
 import { createTrail, Origin } from '../origin/origin.ts'
 import type { OriginForesight, OriginTally } from '../origin/origin.ts'
@@ -42,6 +42,8 @@ export interface CompileOptions {
   readonly tallyOf: (bucket: string) => OriginTally
   /** Where what policies decide is counted. */
   readonly policyTally: PolicyTally
+  /** Told what came of each time an issuer was asked for its keys. */
+  readonly refreshed?: (outcome: Refreshed) => void
 }
 
 export function compile(options: CompileOptions): Compiled {
@@ -68,7 +70,7 @@ export function compile(options: CompileOptions): Compiled {
         access: new Access({
           ipFilter: bucket.ipFilter,
           signedUrls: bucket.signedUrls,
-          ...tokensFor(bucket, config.jwt, (jwt) => authenticatorFor(jwt, authenticators, emit)),
+          ...tokensFor(bucket, config.jwt, (jwt) => authenticatorFor(jwt, authenticators, options)),
           limits: rates?.of(bucket),
           policy,
         }),
@@ -115,9 +117,9 @@ function tokensFor(
 function authenticatorFor(
   jwt: JwtConfig,
   known: Map<JwtConfig, Authenticator>,
-  emit: Emit,
+  { emit, refreshed }: CompileOptions,
 ): Authenticator {
-  const authenticator = known.get(jwt) ?? new Authenticator({ jwt, emit })
+  const authenticator = known.get(jwt) ?? new Authenticator({ jwt, emit, refreshed })
   known.set(jwt, authenticator)
   return authenticator
 }

@@ -2,9 +2,11 @@
 // released at the end.
 
 import { PolicyTally } from '../access/access.ts'
+import type { Refreshed } from '../access/access.ts'
 import { openCache } from '../cache/cache.ts'
 import type { Cache } from '../cache/cache.ts'
 import type { Config } from '../config/config.ts'
+import { countUp } from '../exchange/counts.ts'
 import type { LimitCount, OriginCounts, PolicyCounts } from '../exchange/counts.ts'
 import type { Emit } from '../exchange/event.ts'
 import type { SpentMemory } from '../primitives/spent-table.ts'
@@ -12,13 +14,17 @@ import { OriginTally } from '../origin/origin.ts'
 import type { Backends, Snapshot } from '../proxy/proxy.ts'
 import { compile } from './compile.ts'
 import type { Compiled } from './compile.ts'
+import { describeRoute } from './describe.ts'
+import type { RouteDescription } from './describe.ts'
 import { allocateLimits, LiveLimits } from './limits.ts'
 import type { LimitReport } from './limits.ts'
 
 export { allocateLimits } from './limits.ts'
+export type { RouteDescription } from './describe.ts'
 export type { LimitAccount, LimitReport } from './limits.ts'
 
 export class Live {
+  readonly #config: Config
   readonly #cache: Cache | undefined
   readonly #compiled: Compiled
   readonly #limits: LiveLimits | undefined
@@ -32,6 +38,10 @@ export class Live {
     return tally
   }
 
+  /** What came of each time an issuer was asked for its keys. */
+  readonly keyRefreshes = new Map<Refreshed, number>()
+  readonly refreshed = (outcome: Refreshed): void => countUp(this.keyRefreshes, outcome)
+
   /** The memory is that of all threads. */
   constructor(
     config: Config,
@@ -40,6 +50,7 @@ export class Live {
     memory: SpentMemory | undefined = allocateLimits(config),
   ) {
     const limits = memory && new LiveLimits({ config, memory, random, emit })
+    this.#config = config
     this.#limits = limits
     this.#cache = config.cache.enabled
       ? openCache(config.cache, { softMs: softMsOf(config), maxBytesOf: maxBytesOf(config) }, emit)
@@ -52,6 +63,7 @@ export class Live {
       limits,
       tallyOf: this.#tallyOf,
       policyTally: this.#policies,
+      refreshed: this.refreshed,
     })
     for (const origin of this.#compiled.origins.values()) origin.start()
     for (const authenticator of this.#compiled.authenticators) authenticator.start()
@@ -70,6 +82,14 @@ export class Live {
     const backends: Record<string, ReturnType<Live['backends']>[string]> = {}
     for (const [bucket, origin] of this.#compiled.origins) backends[bucket] = origin.health()
     return backends
+  }
+
+  describe(): readonly RouteDescription[] {
+    const { byBucket } = this.#compiled.snapshot
+    return this.#config.buckets.flatMap((bucket) => {
+      const route = byBucket.get(bucket.name)
+      return route === undefined ? [] : [describeRoute(bucket, route)]
+    })
   }
 
   originCounts(): readonly OriginCounts[] {

@@ -1,6 +1,6 @@
 // What happened outside any request, in words: every sentence of the log stands here.
 
-import type { Event } from '../exchange/event.ts'
+import type { AdminCall, Event } from '../exchange/event.ts'
 import type { Level, Log } from './log.ts'
 
 export function writeEvent(log: Log, event: Event): void {
@@ -29,6 +29,7 @@ const SENTENCES: Readonly<Record<Event['kind'], { level: Level; message: string 
     message: 'the nodes cannot meet to count for shared rate limits, or can again',
   },
   admin: { level: 'info', message: 'an operator called' },
+  'admin-refused': { level: 'warn', message: 'more calls were refused than are written' },
   prewarm: { level: 'info', message: 'a prewarming task has ended' },
   'key-set': { level: 'warn', message: 'the keys of an issuer were asked for' },
   policy: { level: 'warn', message: 'a policy stepped aside or came back' },
@@ -39,11 +40,17 @@ const SENTENCES: Readonly<Record<Event['kind'], { level: Level; message: string 
 
 function factsOf(event: Event): object {
   const { kind, ...facts } = event
+  if (kind === 'admin') return factsOfCall(event)
   if (kind === 'worker-died') return { event: kind, ...facts, error: event.error.slice(0, STACK) }
   if (kind !== 'bug') return { event: kind, ...facts }
   const { error, requestId } = event
   const stack = error instanceof Error ? error.stack : String(error)
   return { event: kind, request_id: requestId, stack: stack?.slice(0, STACK) }
+}
+
+/** In the words of the access log. */
+function factsOfCall({ kind, clientIp, requestId, ...facts }: AdminCall): object {
+  return { event: kind, ...facts, client_ip: clientIp, request_id: requestId }
 }
 
 /** Characters of a stack that still fit a line. */

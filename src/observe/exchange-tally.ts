@@ -18,6 +18,19 @@ const SOURCES: readonly string[] = ['memory', 'disk', 'redis', 'origin', 'sluice
 const ORIGIN = 3
 const OWN = 4
 
+/** By the code of a refusal; whoever was let in counts as 'admitted'. */
+const DENIALS: ReadonlyMap<string, string> = new Map([
+  ['token_missing', 'missing'],
+  ['token_invalid', 'invalid'],
+  ['token_expired', 'expired'],
+  ['claims_denied', 'denied'],
+  ['address_denied', 'address_denied'],
+  ['policy_denied', 'policy_denied'],
+  ['policy_unavailable', 'unavailable'],
+  ['signature_invalid', 'signature_invalid'],
+  ['signature_expired', 'signature_expired'],
+])
+
 interface BucketTally {
   /** By method within status, both by their place in a list. */
   readonly requests: number[]
@@ -26,6 +39,9 @@ interface BucketTally {
   readonly results: number[]
   collapsed: number
   bytes: number
+  admitted: number
+  /** By the outcome that is none. */
+  readonly denied: Map<string, number>
 }
 
 export class ExchangeTally {
@@ -41,6 +57,8 @@ export class ExchangeTally {
     const { route, cache, refusal } = facts
     const tally = route === undefined ? this.#noBucket : this.#tallyOf(route.bucket)
     if (refusal !== undefined) countUp(this.#refusals, refusal.code)
+    if (facts.access !== undefined) tally.admitted += 1
+    else if (refusal !== undefined && route !== undefined) countDenial(tally, refusal.code)
     if (cache !== undefined) {
       countAt(tally.results, RESULTS.indexOf(xCache(cache)))
       if (cache.kind === 'forward' && cache.isCollapsed) tally.collapsed += 1
@@ -74,6 +92,7 @@ export class ExchangeTally {
         ),
       ),
       sluice_refusals_total: [...this.#refusals].map(([code, count]) => one([code], count)),
+      sluice_auth_total: all.flatMap(([bucket, tally]) => visits(bucket, tally)),
       sluice_cache_requests_total: held.flatMap(([bucket, { results }]) =>
         RESULTS.map((result, place) => one([bucket, result.toLowerCase()], results[place] ?? 0)),
       ),
@@ -104,6 +123,12 @@ export class ExchangeTally {
   }
 }
 
+/** Nothing of a bucket that nobody has to be let in to. */
+function visits(bucket: string, { admitted, denied }: BucketTally): Series[] {
+  const counts = [...(admitted > 0 ? [['admitted', admitted] as const] : []), ...denied]
+  return counts.map(([outcome, count]) => one([bucket, outcome], count))
+}
+
 function createBucketTally(): BucketTally {
   return {
     requests: [],
@@ -112,7 +137,14 @@ function createBucketTally(): BucketTally {
     results: RESULTS.map(() => 0),
     collapsed: 0,
     bytes: 0,
+    admitted: 0,
+    denied: new Map(),
   }
+}
+
+function countDenial({ denied }: BucketTally, code: RefusalCode): void {
+  const outcome = DENIALS.get(code)
+  if (outcome !== undefined) countUp(denied, outcome)
 }
 
 function countAt(counts: number[], place: number): void {

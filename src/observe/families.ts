@@ -32,6 +32,11 @@ const TABLE = {
   sluice_refusals_total: counter('Requests that were refused, by the code of the answer.', [
     'code',
   ]),
+  sluice_auth_total: counter('Who was let in to a bucket that asks, and who was not.', [
+    'bucket',
+    'outcome',
+  ]),
+  sluice_jwks_refreshes_total: counter('Times an issuer was asked for its keys.', ['outcome']),
   sluice_policy_decisions_total: counter(
     'Requests of which a policy had to decide, remembered decisions too; error: it could not.',
     ['bucket', 'outcome'],

@@ -13,7 +13,15 @@ import type { Reading, Series } from './reading.ts'
 
 const BREAKER_STATES = { closed: 0, 'half-open': 1, open: 2 } as const
 
-export function readCounts({ origins, cache, limits, server, purges, policy }: Counts): Reading {
+export function readCounts({
+  origins,
+  cache,
+  limits,
+  server,
+  purges,
+  policy,
+  keyRefreshes,
+}: Counts): Reading {
   return {
     ...readOrigins(origins),
     ...(cache === undefined ? {} : readCache(cache)),
@@ -24,6 +32,7 @@ export function readCounts({ origins, cache, limits, server, purges, policy }: C
       one([bucket, limit], refused),
     ),
     ...readPurges(purges),
+    ...readKeyRefreshes(keyRefreshes),
     ...readPolicy(policy),
   }
 }
@@ -36,6 +45,15 @@ function readPolicy({ decisions, seconds }: PolicyCounts): Reading {
     ),
     sluice_policy_duration_seconds: [histogramSeries([], seconds)],
   }
+}
+
+export function readKeyRefreshes(refreshes: Counts['keyRefreshes']): Reading {
+  return { sluice_jwks_refreshes_total: seriesOf([], refreshes) }
+}
+
+/** Of the operations listener, which is no thread's. */
+export function readRefusals(refusals: ReadonlyMap<string, number>): Reading {
+  return { sluice_refusals_total: seriesOf([], refusals) }
 }
 
 export function readPurges(purges: Counts['purges']): Reading {

@@ -4,7 +4,7 @@ import { format, inspect } from 'node:util'
 
 import * as fc from 'fast-check'
 
-import { Secret } from './secret.ts'
+import { Secret, withoutCredentials } from './secret.ts'
 
 test('a secret is told only to who asks for it by name', () => {
   assert.equal(new Secret('hunter2').reveal(), 'hunter2')
@@ -32,3 +32,16 @@ test('no way of printing a secret shows it', () => {
 test('a printed secret says that it is one', () => {
   assert.equal(JSON.stringify({ key: new Secret('hunter2') }), '{"key":"[secret]"}')
 })
+
+for (const [url, shown] of [
+  ['https://a.test/jwks', 'https://a.test/jwks'],
+  ['https://ann:pass@a.test/jwks', 'https://***@a.test/jwks'],
+  ['redis://:p@ss/w@host:6379', 'redis://***@host:6379'],
+  ['ann:pass@host', '***@host'],
+  ['ann:pass\nword@host', '***@host'],
+  ['', ''],
+] as const) {
+  test(`of ${JSON.stringify(url)} is shown ${shown || 'nothing'}`, () => {
+    assert.equal(withoutCredentials(url), shown)
+  })
+}

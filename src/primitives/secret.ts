@@ -1,5 +1,6 @@
 // A secret that does not print itself: every way a value usually leaks (string
-// concatenation, JSON, console.log, a logger's serializer) says '[secret]' instead.
+// concatenation, JSON, console.log, a logger's serializer) says '[secret]' instead. And what of a URL
+// may be shown.
 
 import { inspect } from 'node:util'
 
@@ -28,4 +29,9 @@ export class Secret {
   [inspect.custom](): string {
     return shown
   }
+}
+
+/** What stands before the host of a URL, or of what was meant as one, is a name and a password. */
+export function withoutCredentials(url: string): string {
+  return url.replace(/^([a-z][\w+.-]*:\/\/)?.*@/is, '$1***@')
 }

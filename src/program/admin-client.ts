@@ -6,6 +6,7 @@ import type { IncomingMessage } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import { setTimeout as after } from 'node:timers/promises'
 
+import { withoutCredentials } from '../primitives/secret.ts'
 import type { AdminPlace, ExplainRequest, Prewarming } from './arguments.ts'
 import { explainedLines } from './explained-lines.ts'
 
@@ -140,7 +141,9 @@ async function converse(
 
 async function answerTo(question: Question, url: string, token: string): Promise<Answer> {
   const { status, text } = await send(url, token, question).catch((error: unknown) => {
-    throw new Error(`${url}: ${error instanceof Error ? reasonOf(error) : String(error)}`)
+    throw new Error(
+      `${withoutCredentials(url)}: ${error instanceof Error ? reasonOf(error) : String(error)}`,
+    )
   })
   const answer = parseObject(text)
   if (status !== 200 && status !== 202) throw new Error(complaint(status, answer))

@@ -2,6 +2,8 @@
 
 import { parseArgs } from 'node:util'
 
+import { withoutCredentials } from '../primitives/secret.ts'
+
 export type Command =
   | { readonly kind: 'serve' | 'check'; readonly file: string }
   | { readonly kind: 'config'; readonly file: string; readonly schema: boolean }
@@ -198,7 +200,9 @@ function misplacedOption(name: string, values: Values): string | undefined {
 
 function placeOf({ admin = STANDARD_PLACE, token }: Values): AdminPlace {
   if (!/^https?:$/.test(URL.parse(admin)?.protocol ?? '')) {
-    throw new Error(`--admin: wanted a URL such as ${STANDARD_PLACE}, found ${admin}`)
+    throw new Error(
+      `--admin: wanted a URL such as ${STANDARD_PLACE}, found ${withoutCredentials(admin)}`,
+    )
   }
   return { url: admin, token }
 }

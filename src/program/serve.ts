@@ -4,15 +4,29 @@
 import { createServer } from 'node:net'
 import type { Worker } from 'node:worker_threads'
 
-import { Admin } from '../admin/admin.ts'
-import type { CacheDesk, Explain, LimitsDesk, PrewarmDesk } from '../admin/admin.ts'
+import { Admin, openGate } from '../admin/admin.ts'
+import type {
+  CacheDesk,
+  Explain,
+  Gate,
+  Introspection,
+  LimitsDesk,
+  PrewarmDesk,
+} from '../admin/admin.ts'
 import { monotonic } from '../primitives/clock.ts'
-import { formatProblem, loadConfig } from '../config/config.ts'
+import { formatProblem, loadConfig, printConfig } from '../config/config.ts'
 import type { Config } from '../config/config.ts'
 import type { Address } from '../config/server.ts'
 import { packConfig } from '../config/transfer.ts'
+import { countUp } from '../exchange/counts.ts'
 import { RequestIds } from '../http/request-id.ts'
-import { openObserver, readPrewarming, readPurges } from '../observe/observe.ts'
+import {
+  openObserver,
+  readKeyRefreshes,
+  readPrewarming,
+  readPurges,
+  readRefusals,
+} from '../observe/observe.ts'
 import type { Observer, Reading } from '../observe/observe.ts'
 import type { Status } from '../proxy/proxy.ts'
 import { Threads, usableCores } from '../server/server.ts'
@@ -43,10 +57,14 @@ interface Serving {
   readonly status: Status
   readonly observer: Observer
   readonly desk: CacheDesk
+  /** Undefined: nobody may give orders. */
+  readonly gate: Gate | undefined
   /** What its threads have counted. */
   read(): Promise<readonly Reading[]>
   readonly explain: Explain
   readonly limits: LimitsDesk
+  /** Of each thread. */
+  readonly describe: Introspection['routes']
   /** Of the threads that there are now. */
   readonly warmParts: () => readonly WarmPart[]
   drain(impatience: AbortSignal): Promise<number>
@@ -93,14 +111,16 @@ async function serveConfig(config: Config, world: World): Promise<number> {
 async function serveHere(config: Config): Promise<Serving> {
   const { port } = config.server.address
   const thread = new ProxyThread({ config, isShared: false, port })
-  const { status, observer, desk } = thread
+  const { status, observer, desk, gate } = thread
   const address = await thread.listen()
   return {
     address,
     status,
     observer,
     desk,
+    gate,
     read: async () => [thread.read(true)],
+    describe: async () => [thread.describe()],
     explain: async (question) => [await thread.explain(question)],
     limits: async () => mergeLimits([thread.limits(true)]),
     warmParts: () => [thread.warmPart],
@@ -132,16 +152,33 @@ async function serveInThreads(config: Config, count: number, world: World): Prom
   const address = await threads.start()
   const drain = (impatience: AbortSignal): Promise<number> => {
     isDraining = true
+    gate?.close()
     return threads.drain(shutdown, impatience)
   }
+  const keyRefreshes = new Map<string, number>()
+  const refreshed = (outcome: string): void => countUp(keyRefreshes, outcome)
+  const gate = openGate({ ...config, emit: observer.emit, refreshed })
   const readings = new ThreadReadings(() => lines.lines)
   const read = async (): Promise<Reading[]> => [
     ...(await readings.read()),
     readPurges(lines.purges),
+    readKeyRefreshes(keyRefreshes),
   ]
-  const { desk, explain, limits } = lines
+  const { desk, describe, explain, limits } = lines
   const warmParts = (): readonly WarmPart[] => lines.warmParts()
-  return { address, status, observer, desk, explain, limits, warmParts, read, drain }
+  return {
+    address,
+    status,
+    observer,
+    desk,
+    gate,
+    describe,
+    explain,
+    limits,
+    warmParts,
+    read,
+    drain,
+  }
 }
 
 /** Threads share their port, and so would a second Sluice, unnoticed. */
@@ -169,18 +206,21 @@ async function openAdmin(
   const readAll = async (): Promise<Reading[]> => [
     ...(await read()),
     readPrewarming(prewarm.totals),
+    readRefusals(admin.refusals),
   ]
   const ids = new RequestIds()
-  const admin = new Admin({
+  const admin: Admin = new Admin({
     address,
     status,
     metrics: config.metrics.enabled ? openMetricsDesk(status, readAll) : undefined,
     createId: () => ids.create(),
-    token: config.admin.token,
+    gate: serving.gate,
+    trustedProxies: config.server.trustedProxies,
     desk: serving.desk,
     explain: serving.explain,
     limits: serving.limits,
     prewarm,
+    introspection: { routes: serving.describe, config: () => printConfig(config) },
     buckets: new Set(config.buckets.map(({ name }) => name)),
     emit: serving.observer.emit,
   })

@@ -4,7 +4,7 @@ import { MessageChannel } from 'node:worker_threads'
 import type { MessagePort } from 'node:worker_threads'
 
 import type { CacheDesk, Explain, LimitsDesk, Purged, PurgeOrder } from '../admin/admin.ts'
-import type { LimitReport } from '../live/live.ts'
+import type { LimitReport, RouteDescription } from '../live/live.ts'
 import type { Explanation, ExplainQuestion } from '../proxy/proxy.ts'
 import { partAt } from './cache-part.ts'
 import { answersOf, createPurgeCounts, openDesk } from './fleet-desk.ts'
@@ -18,12 +18,14 @@ export class ThreadDesk {
   readonly purges = createPurgeCounts()
   readonly explain: Explain
   readonly limits: LimitsDesk
+  readonly describe: () => Promise<readonly (readonly RouteDescription[])[]>
   #lines: readonly ThreadLine[] = []
 
   /** Without a cache there is nobody to ask. */
   constructor({ isCached }: { readonly isCached: boolean }) {
     this.desk = openDesk(() => (isCached ? this.lines.map(partAt) : []), this.purges)
     this.limits = async () => mergeLimits(await answersOf(this.lines, limitsAt(this)))
+    this.describe = () => answersOf(this.lines, describeAt)
     this.explain = (question) => answersOf(this.lines, explainAt(question))
   }
 
@@ -55,6 +57,13 @@ function limitsAt(desk: ThreadDesk): (line: ThreadLine) => Promise<LimitReport |
   // The cast: what the worker's `limits` gave.
   return (line) =>
     line.ask('limits', [line === first], LIMITS_MS) as Promise<LimitReport | undefined>
+}
+
+const DESCRIBE_MS = 10_000
+
+function describeAt(line: ThreadLine): Promise<readonly RouteDescription[]> {
+  // The cast: what the worker's `describe` gave.
+  return line.ask('describe', [], DESCRIBE_MS) as Promise<readonly RouteDescription[]>
 }
 
 const EXPLAIN_MS = 10_000

@@ -3,19 +3,19 @@
 
 import { setTimeout as after } from 'node:timers/promises'
 
-import { createPurging } from '../admin/admin.ts'
-import type { CacheDesk } from '../admin/admin.ts'
+import { createPurging, openGate } from '../admin/admin.ts'
+import type { CacheDesk, Gate } from '../admin/admin.ts'
 import { monotonic } from '../primitives/clock.ts'
 import type { Config } from '../config/config.ts'
 import type { Address } from '../config/server.ts'
 import { RequestIds } from '../http/request-id.ts'
 import { Live } from '../live/live.ts'
-import type { LimitReport } from '../live/live.ts'
+import type { LimitReport, RouteDescription } from '../live/live.ts'
 import type { SpentMemory } from '../primitives/spent-table.ts'
 import { openObserver, ThreadMetrics } from '../observe/observe.ts'
 import type { Observer, Reading } from '../observe/observe.ts'
 import { createProxy, explain } from '../proxy/proxy.ts'
-import type { Backends, Explanation, ExplainQuestion, Status } from '../proxy/proxy.ts'
+import type { Backends, Explanation, ExplainQuestion, Purging, Status } from '../proxy/proxy.ts'
 import { Server } from '../server/server.ts'
 import type { DrainTimes } from '../server/server.ts'
 import { localPart } from './cache-part.ts'
@@ -45,9 +45,12 @@ export class ProxyThread {
   readonly warmPart: WarmPart
   /** Of its own cache alone. */
   readonly desk: CacheDesk
+  /** Who may give orders. */
+  readonly gate: Gate | undefined
   readonly #metrics: ThreadMetrics | undefined
   readonly #purges = createPurgeCounts()
   readonly #live: Live
+  readonly #purging: Purging | undefined
   readonly #server: Server
   #isDraining = false
 
@@ -59,6 +62,7 @@ export class ProxyThread {
     this.observer = openObserver({ logging, random: Math.random, metrics: this.#metrics })
     const { observe, emit } = this.observer
     this.#live = new Live(config, Math.random, emit, spent)
+    this.gate = openGate({ ...config, emit, refreshed: this.#live.refreshed })
     this.status = {
       version: VERSION,
       uptimeSeconds: () => (monotonic() - startedAt) / 1000,
@@ -71,6 +75,7 @@ export class ProxyThread {
     this.desk = openDesk(() => (part === undefined ? [] : [part]), this.#purges)
     this.warmPart = localWarmPart((bucket) => this.#live.current().byBucket.get(bucket))
     const purge = purgeAll ?? this.desk.purge
+    this.#purging = createPurging({ gate: this.gate, purge, emit })
     this.#server = new Server({
       config: { ...config.server, address: { ...config.server.address, port } },
       isShared,
@@ -79,7 +84,7 @@ export class ProxyThread {
       proxy: createProxy({
         current: () => this.#live.current(),
         status: this.status,
-        purging: createPurging({ token: config.admin.token, purge, emit }),
+        purging: this.#purging,
         observe,
         reportBug: (error, requestId) => emit({ kind: 'bug', error, requestId }),
       }),
@@ -89,6 +94,11 @@ export class ProxyThread {
   /** What a request would get here, without serving it. */
   explain(question: ExplainQuestion): Promise<Explanation> {
     return explain(question, this.#live.current(), this.status)
+  }
+
+  /** What is in force here, and how it fares. */
+  describe(): readonly RouteDescription[] {
+    return this.#live.describe()
   }
 
   backends(): Backends {
@@ -104,6 +114,7 @@ export class ProxyThread {
       server: this.#server.counts(),
       purges: this.#purges,
       policy: this.#live.policyCounts(),
+      keyRefreshes: this.#live.keyRefreshes,
     }
     return this.#metrics?.read(counts) ?? {}
   }
@@ -124,6 +135,8 @@ export class ProxyThread {
     const cut = await this.#server.drain(
       AbortSignal.any([AbortSignal.timeout(drainMs), impatience]),
     )
+    this.#purging?.close()
+    this.gate?.close()
     await this.#live.close()
     return cut
   }

@@ -35,6 +35,7 @@ export async function runWorker(port: MessagePort, orders: WorkerOrders): Promis
   line.listen(async (name, args) => {
     if (name === 'limits') return thread.limits(args[0] === true)
     if (name === 'metrics') return thread.read(args[0] === true)
+    if (name === 'describe') return thread.describe()
     // The cast: what `explainAt` of this very program asked.
     if (name === 'explain') return thread.explain(args[0] as ExplainQuestion)
     if (answers === undefined) throw new Error(`no thread answers '${name}'`)

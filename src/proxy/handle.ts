@@ -69,6 +69,9 @@ interface Wanted {
   readonly match: Match<Route>
 }
 
+/** Somebody whom an address lets in. */
+const UNNAMED = { user: undefined }
+
 /** To whom it has been allowed. */
 function serve(
   { request, match }: Wanted,
@@ -78,7 +81,7 @@ function serve(
   const { value: route, rest } = match
   if (identity !== undefined || policy !== undefined) {
     exchange.note('access', { user: identity?.subject, policy })
-  }
+  } else if (!route.access.isOpen) exchange.note('access', UNNAMED)
   if (limitFields !== undefined) exchange.note('limits', limitFields)
   if (isBareRoot(route, rest, request.path)) return redirectToSlash(request, route)
   const plan = planFor(match, request)

@@ -12,9 +12,15 @@ import { routeFor } from './route.ts'
 import type { Snapshot } from './snapshot.ts'
 
 export interface Purging {
-  /** Throws the refusal of whoever may not. */
-  authorize(headers: IncomingHttpHeaders): void
-  purge(object: PurgedObject): Promise<Reply>
+  /** Asks who calls before it asks for what. Rejects with the refusal of whoever may not. */
+  answer(call: PurgeCall, find: () => PurgedObject): Promise<Reply>
+  close(): void
+}
+
+export interface PurgeCall {
+  readonly headers: IncomingHttpHeaders
+  readonly clientIp: string
+  readonly requestId: string
 }
 
 export interface PurgedObject {
@@ -23,13 +29,18 @@ export interface PurgedObject {
   readonly isSoft: boolean
 }
 
-export async function answerPurge(
+export function answerPurge(
   raw: RawRequest,
   exchange: Exchange,
   snapshot: Snapshot,
   purging: Purging,
 ): Promise<Reply> {
-  purging.authorize(raw.headers)
+  const { id: requestId, clientAddress: clientIp } = exchange.arrival
+  const call = { headers: raw.headers, clientIp, requestId }
+  return purging.answer(call, () => objectOf(raw, exchange, snapshot))
+}
+
+function objectOf(raw: RawRequest, exchange: Exchange, snapshot: Snapshot): PurgedObject {
   // Its path means what the path of a GET means.
   const request = receive({ ...pick(raw), method: 'GET' }, snapshot.limits)
   exchange.note('receive', request)
@@ -39,7 +50,7 @@ export async function answerPurge(
   exchange.note('route', { bucket, key })
   if (key === '') throw new Refusal('not_found')
   const isSoft = raw.headers['x-soft-purge'] === '1'
-  return purging.purge({ bucket, key, isSoft })
+  return { bucket, key, isSoft }
 }
 
 /** The fields of Node's request are not its own. */

@@ -35,6 +35,8 @@ const PROMISED = {
     'rate_limited_total',
     'refusals_total',
     'policy_decisions_total',
+    'auth_total',
+    'jwks_refreshes_total',
   ],
   gauge: [
     'http_requests_in_flight',

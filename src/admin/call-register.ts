@@ -1,0 +1,92 @@
+// Every call of an operator as an event: who, what, from where, and what came of it. Refused ones too,
+// but whoever guesses at tokens fills no disk: beyond a few in ten seconds they are counted, and the
+// number is told at the end of the ten.
+
+import type { AdminCall, Emit } from '../exchange/event.ts'
+import { Refusal } from '../exchange/refusal.ts'
+import type { Caller } from './gate.ts'
+
+/** Where a call came from. */
+export interface CallPlace {
+  readonly clientIp: string
+  readonly requestId: string
+}
+
+/** What is known of a call while it runs. */
+export interface OpenCall {
+  call: string
+  /** What was to be done. */
+  rule?: string
+  caller?: Caller
+}
+
+const WINDOW_MS = 10_000
+const MOST_REFUSED = 20
+/** Of a subject, which an issuer chose. */
+const SUBJECT_CHARACTERS = 255
+
+export class CallRegister {
+  readonly #emit: Emit
+  #refused = 0
+  #window: NodeJS.Timeout | undefined
+
+  constructor(emit: Emit) {
+    this.#emit = emit
+  }
+
+  /** Runs the call, and tells of it; a status from 400 on is a call that failed. */
+  async keep<Answer extends { readonly status: number }>(
+    place: CallPlace,
+    open: OpenCall,
+    run: () => Promise<Answer>,
+  ): Promise<Answer> {
+    try {
+      const answer = await run()
+      this.#tell({ ...factsOf(place, open), status: answer.status })
+      return answer
+    } catch (error) {
+      const known = error instanceof Refusal ? error : undefined
+      const facts = factsOf(place, open, known?.user)
+      this.#tell({ ...facts, status: known?.status ?? 500, error: known?.code ?? 'internal_error' })
+      throw error
+    }
+  }
+
+  close(): void {
+    clearTimeout(this.#window)
+    this.#endWindow()
+  }
+
+  #tell(call: Omit<AdminCall, 'kind' | 'outcome'>): void {
+    const isStranger = call.role === undefined
+    const isRefused = isStranger || call.status === 403
+    const outcome = isRefused ? 'refused' : call.status < 400 ? 'done' : 'failed'
+    if (isRefused && !this.#mayTellRefused()) return
+    this.#emit({ kind: 'admin', ...call, outcome })
+  }
+
+  #mayTellRefused(): boolean {
+    this.#window ??= setTimeout(() => this.#endWindow(), WINDOW_MS).unref()
+    this.#refused += 1
+    return this.#refused <= MOST_REFUSED
+  }
+
+  #endWindow(): void {
+    const untold = this.#refused - MOST_REFUSED
+    this.#window = undefined
+    this.#refused = 0
+    if (untold > 0) this.#emit({ kind: 'admin-refused', count: untold })
+  }
+}
+
+/** `stranger` has shown who he is, and is nobody here. */
+function factsOf(place: CallPlace, { call, rule, caller }: OpenCall, stranger?: string) {
+  const subject = caller?.subject ?? (stranger === undefined ? undefined : `jwt:${stranger}`)
+  return {
+    call,
+    ...(rule === undefined ? {} : { rule }),
+    role: caller?.role,
+    subject: subject?.slice(0, SUBJECT_CHARACTERS),
+    ...place,
+  }
+}
