@@ -8,10 +8,12 @@ import { authSchema, printAuth, toAuth } from './auth.ts'
 import type { AuthConfig } from './auth.ts'
 import { authorizationSchema, printAuthorization, toAuthorization } from './authorization.ts'
 import type { AuthorizationConfig } from './authorization.ts'
+import { bandwidthSchema, printBandwidth, toBandwidth } from './bandwidth.ts'
+import type { BandwidthConfig } from './bandwidth.ts'
 import { bucketCacheSchema, printBucketCache, toBucketCache } from './bucket-cache.ts'
 import type { BucketCacheConfig } from './bucket-cache.ts'
 import { corsIsSaidOnce, corsSchema, printCors, toCors } from './cors.ts'
-import { field, flag, isPrintable, text, textOf } from './fields.ts'
+import { field, flag, integer, isPrintable, text, textOf } from './fields.ts'
 import { ipFilterSchema, printIpFilter } from './ip-filter.ts'
 import type { IpFilterConfig } from './ip-filter.ts'
 import { claimsOverlap } from './overlap.ts'
@@ -41,6 +43,10 @@ export interface BucketConfig {
   readonly ipFilter: IpFilterConfig
   readonly rateLimit: readonly RateLimitConfig[]
   readonly cors: CorsRules | undefined
+  /** Undefined: as many as the server takes. */
+  readonly maxConcurrentRequests: number | undefined
+  /** Undefined: as fast as it goes. */
+  readonly bandwidth: BandwidthConfig | undefined
   readonly auth: AuthConfig
   /** Undefined: no policy is asked. */
   readonly authorization: AuthorizationConfig | undefined
@@ -108,6 +114,8 @@ export const bucketSchema = section(
     ip_filter: ipFilterSchema.prefault({}),
     rate_limit: sameAs(z.array(rateLimitSchema).prefault([]), 'rate_limiting.limits[]'),
     cors: corsSchema.optional(),
+    max_concurrent_requests: integer(1, 1_000_000).optional(),
+    bandwidth: bandwidthSchema.optional(),
     auth: authSchema.optional(),
     authorization: authorizationSchema.optional(),
     signed_urls: signedUrlsSchema.optional(),
@@ -211,6 +219,8 @@ export function toBucket(
     ipFilter: settings.ip_filter,
     rateLimit: bucketLimits(settings.s3.rate_limit, settings.rate_limit),
     cors: toCors(settings.cors),
+    maxConcurrentRequests: settings.max_concurrent_requests,
+    bandwidth: toBandwidth(settings.bandwidth),
     auth: toAuth(settings.auth, folder),
     authorization: toAuthorization(settings.authorization),
     signedUrls: toSignedUrls(settings.signed_urls),
@@ -229,7 +239,8 @@ export function toBucket(
 }
 
 export function printBucket(bucket: BucketConfig): object {
-  const { indexDocument: index, authorization } = bucket
+  const { indexDocument: index, authorization, bandwidth } = bucket
+  const { maxConcurrentRequests: most } = bucket
   return {
     name: bucket.name,
     path_prefix: bucket.pathPrefix,
@@ -238,6 +249,8 @@ export function printBucket(bucket: BucketConfig): object {
     ip_filter: printIpFilter(bucket.ipFilter),
     rate_limit: bucket.rateLimit.map(printRateLimit),
     ...(bucket.cors === undefined ? {} : { cors: printCors(bucket.cors) }),
+    ...(most === undefined ? {} : { max_concurrent_requests: most }),
+    ...(bandwidth === undefined ? {} : { bandwidth: printBandwidth(bandwidth) }),
     auth: printAuth(bucket.auth),
     ...(authorization && { authorization: printAuthorization(authorization) }),
     signed_urls: printSignedUrls(bucket.signedUrls),

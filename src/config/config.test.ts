@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
+import { join } from 'node:path'
 import { test } from 'node:test'
 
-import { configOf, load } from './loaded.contract.ts'
+import { loadConfig } from './config.ts'
+import { configOf, folder, load } from './loaded.contract.ts'
 
 const minimal = 'buckets: [{name: a, path_prefix: /a, s3: {bucket: b}}]'
 const bucket = (name: string, more = '') =>
@@ -16,6 +18,8 @@ test('a bucket with a name, a prefix and an S3 bucket is a whole configuration',
       https: undefined,
       http2: true,
       trustedProxies: [],
+      proxyProtocol: undefined,
+      maxConcurrentRequests: 10_000,
       limits: {
         maxHeaderBytes: 16_384,
         maxUriLength: 8192,
@@ -69,10 +73,13 @@ test('a bucket with a name, a prefix and an S3 bucket is a whole configuration',
           hedge: undefined,
           failoverOnNotFound: false,
           firstByteBudgetMs: 30_000,
+          slots: undefined,
         },
         ipFilter: { allowlist: [], blocklist: [] },
         rateLimit: [],
         cors: undefined,
+        maxConcurrentRequests: undefined,
+        bandwidth: undefined,
         auth: { enabled: false, jwt: undefined },
         authorization: undefined,
         signedUrls: { enabled: false, keys: [], allowNetworks: false, revoked: [] },

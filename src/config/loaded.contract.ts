@@ -9,7 +9,7 @@ import { formatProblem, loadConfig } from './config.ts'
 import type { Config } from './config.ts'
 import type { Environment } from './env.ts'
 
-const folder = mkdtempSync(join(tmpdir(), 'sluice-config-'))
+export const folder = mkdtempSync(join(tmpdir(), 'sluice-config-'))
 after(() => rmSync(folder, { recursive: true }))
 
 let count = 0

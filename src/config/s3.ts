@@ -5,6 +5,13 @@ import { splitAtName } from '../primitives/template.ts'
 import { formatDuration, parseDuration } from '../primitives/units.ts'
 import { credentialsRule } from './credentials.ts'
 import { choice, duration, field, flag, integer, number, text, textOf } from './fields.ts'
+import {
+  originSlotsFields,
+  printOriginSlots,
+  queueHasALimit,
+  toOriginSlots,
+} from './origin-slots.ts'
+import type { OriginSlotsConfig } from './origin-slots.ts'
 import { pacedSchema } from './rate-limit.ts'
 import { printReplica, replicaSchema, singleBucketFields, toReplicas } from './replicas.ts'
 import type { ReplicaConfig } from './replicas.ts'
@@ -39,6 +46,8 @@ export interface S3Config {
   readonly hedge: HedgeConfig | undefined
   readonly failoverOnNotFound: boolean
   readonly firstByteBudgetMs: number
+  /** Undefined: as many requests at one time as come. */
+  readonly slots: OriginSlotsConfig | undefined
 }
 
 export interface HealthCheckConfig {
@@ -125,10 +134,12 @@ export const s3Schema = section(
     failover_on_not_found: flag().prefault(false),
     first_byte_budget: duration().prefault('30s'),
     rate_limit: pacedSchema.optional(),
+    ...originSlotsFields,
   },
   credentialsRule,
   everyReplicaHasABucket,
   replicaNamesDiffer,
+  queueHasALimit,
 )
 
 type S3Settings = z.output<typeof s3Schema>
@@ -184,6 +195,7 @@ export function toS3(settings: S3Settings): S3Config {
     hedge: toHedge(settings.hedge),
     failoverOnNotFound: settings.failover_on_not_found,
     firstByteBudgetMs: settings.first_byte_budget,
+    slots: toOriginSlots(settings),
   }
 }
 
@@ -224,6 +236,7 @@ export function printS3(s3: S3Config): object {
     ...(s3.hedge === undefined ? {} : { hedge: printHedge(s3.hedge) }),
     failover_on_not_found: s3.failoverOnNotFound,
     first_byte_budget: formatDuration(s3.firstByteBudgetMs),
+    ...printOriginSlots(s3.slots),
   }
 }
 

@@ -5,6 +5,13 @@ import type { Address, WrittenAddress } from './address.ts'
 import { cidr, duration, field, flag, integer, size, textOf } from './fields.ts'
 import { httpsSchema, printHttps, toHttps } from './https.ts'
 import type { HttpsConfig } from './https.ts'
+import {
+  printProxyProtocol,
+  proxyProtocolHasPeers,
+  proxyProtocolSchema,
+  toProxyProtocol,
+} from './proxy-protocol.ts'
+import type { ProxyProtocolConfig } from './proxy-protocol.ts'
 import { serverRateLimitSchema } from './rate-limiting.ts'
 import { documentedDefault, section } from './section.ts'
 import type { Loose, RuleProblem } from './section.ts'
@@ -16,6 +23,7 @@ import { z } from './zod.ts'
 
 export type { Address } from './address.ts'
 export type { HttpsConfig } from './https.ts'
+export type { ProxyProtocolConfig } from './proxy-protocol.ts'
 
 export interface ServerConfig {
   readonly address: Address
@@ -24,6 +32,9 @@ export interface ServerConfig {
   readonly http2: boolean
   /** Whose word on where a request came from is taken. */
   readonly trustedProxies: readonly Cidr[]
+  /** Undefined: a connection begins with HTTP or TLS. */
+  readonly proxyProtocol: ProxyProtocolConfig | undefined
+  readonly maxConcurrentRequests: number
   readonly limits: LimitsConfig
   readonly shutdown: { readonly drainMs: number; readonly lameDuckMs: number }
   readonly securityHeaders: boolean
@@ -70,6 +81,8 @@ export const serverSchema = section(
     https: httpsSchema.optional(),
     http2: flag().prefault(true),
     trusted_proxies: z.array(cidr()).prefault([]),
+    proxy_protocol: proxyProtocolSchema,
+    max_concurrent_requests: integer(1, 1_000_000).prefault(10_000),
     limits: limitsSchema.prefault({}),
     security_limits: section({
       max_header_size: maxHeaderSize.optional(),
@@ -84,6 +97,7 @@ export const serverSchema = section(
   },
   onePort,
   oneSpelling,
+  proxyProtocolHasPeers,
 )
 
 export type ServerSettings = z.output<typeof serverSchema>
@@ -122,6 +136,8 @@ export function toServer(settings: ServerSettings, folder: string): ServerConfig
     https: toHttps(settings.https, folder),
     http2: settings.http2,
     trustedProxies: settings.trusted_proxies,
+    proxyProtocol: toProxyProtocol(settings.proxy_protocol, settings.trusted_proxies),
+    maxConcurrentRequests: settings.max_concurrent_requests,
     limits: toLimits(settings),
     shutdown: { drainMs: drain, lameDuckMs: lame_duck },
     securityHeaders: settings.security_headers,
@@ -146,6 +162,8 @@ export function printServer(server: ServerConfig): object {
     https: printHttps(server.https),
     http2: server.http2,
     trusted_proxies: server.trustedProxies.map(formatCidr),
+    proxy_protocol: printProxyProtocol(server.proxyProtocol),
+    max_concurrent_requests: server.maxConcurrentRequests,
     limits: {
       max_header_size: formatSize(limits.maxHeaderBytes),
       max_uri_length: limits.maxUriLength,

@@ -3,6 +3,8 @@
 
 /** Bytes that their owner uses for something else once everybody has given them back. */
 export interface Loan {
+  /** To one more. */
+  lend(): Loan
   /** Once, by whom they were lent to, who reads them no more. */
   giveBack(): void
 }

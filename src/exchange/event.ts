@@ -34,6 +34,14 @@ export type Event =
       readonly reason: string
     }
   | {
+      /** Connections that were closed before a request could be read. */
+      readonly kind: 'proxy-protocol'
+      readonly peer: string
+      /** Of this one; it may stand for others that came since the last was told. */
+      readonly reason: string
+      readonly closed: number
+    }
+  | {
       readonly kind: 'tier'
       readonly tier: string
       readonly state: 'aside' | 'back'

@@ -6,6 +6,7 @@ import type { CacheOutcome } from '../http/cache-status.ts'
 import type { PolicyFact } from './policy-fact.ts'
 import type { RefusalCode } from './refusal.ts'
 import type { Request } from './request.ts'
+import type { RequestSlots } from './slots.ts'
 
 export interface Arrival {
   readonly id: string
@@ -78,6 +79,9 @@ export class Exchange {
   /** Cancelled when the client leaves while an answer is being had. */
   readonly leaving = new Cancellation()
   sent: Sent | undefined
+  /** In which it has a place: the server's, and then its bucket's. */
+  #outer: RequestSlots | undefined
+  #inner: RequestSlots | undefined
 
   constructor(arrival: Arrival) {
     this.arrival = arrival
@@ -85,5 +89,21 @@ export class Exchange {
 
   note<Phase extends keyof Facts>(phase: Phase, fact: NonNullable<Facts[Phase]>): void {
     this.facts[phase] = fact
+  }
+
+  /** Takes a place until it has ended; one that is looked at again has its place already. */
+  hold(slots: RequestSlots): void {
+    if (this.#outer === slots || this.#inner === slots) return
+    slots.take()
+    if (this.#outer === undefined) this.#outer = slots
+    else this.#inner = slots
+  }
+
+  /** It has ended. */
+  letGo(): void {
+    this.#outer?.giveBack()
+    this.#inner?.giveBack()
+    this.#outer = undefined
+    this.#inner = undefined
   }
 }

@@ -10,6 +10,7 @@ import { PolicyTally } from '../access/access.ts'
 import { OriginTally } from '../origin/origin.ts'
 import type { Route } from '../proxy/proxy.ts'
 import { compile } from './compile.ts'
+import { createSharedMemory, Shared } from './shared.ts'
 import type { Compiled } from './compile.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'compile-'))
@@ -37,6 +38,7 @@ async function compiled(config: Config, look: (compiled: Compiled) => void): Pro
     limits: undefined,
     tallyOf: () => new OriginTally(),
     policyTally: new PolicyTally(),
+    shared: new Shared(createSharedMemory(config, 1), 0),
     random: () => 0,
     emit: () => undefined,
   })
@@ -65,14 +67,32 @@ test('a bucket becomes a route, with what its settings say and an origin of its 
       redirect_slash: false,
       error_document: { 404: 'missing.html' },
       spa: true,
+      max_concurrent_requests: 5,
       response_headers: { set: { 'X-Own': '1' }, remove: ['ETag'] },
     },
   )
   await compiled(config, (result) => {
     const first = routeAt('/b0/x', result)
     const second = routeAt('/b1/x', result)
-    const { access, askFor: _a, foreseeOrigin: _f, list: _l, cached: _c, ...plain } = first
-    const { access: _o, askFor: _b, foreseeOrigin: _g, list: _m, cached: _d, ...full } = second
+    assert.deepEqual([first.slots?.limit, second.slots?.limit], [undefined, 5])
+    const {
+      access,
+      slots: _s,
+      askFor: _a,
+      foreseeOrigin: _f,
+      list: _l,
+      cached: _c,
+      ...plain
+    } = first
+    const {
+      access: _o,
+      slots: _t,
+      askFor: _b,
+      foreseeOrigin: _g,
+      list: _m,
+      cached: _d,
+      ...full
+    } = second
     assert.notEqual(first.askFor, second.askFor)
     assert.equal(access.isGuarded, false)
     assert.deepEqual([...result.origins.keys()], ['b0', 'b1'])

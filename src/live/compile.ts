@@ -7,6 +7,7 @@ import type { BucketConfig } from '../config/buckets.ts'
 import type { JwtConfig } from '../config/jwt.ts'
 import type { Config } from '../config/config.ts'
 import type { Emit } from '../exchange/event.ts'
+import { RequestSlots } from '../exchange/slots.ts'
 import { compileCors } from '../http/cors.ts'
 import type { CorsPolicy } from '../http/cors.ts'
 import { Access, Authenticator, compileTies, Policy } from '../access/access.ts'
@@ -14,10 +15,11 @@ import type { PolicyTally, Refreshed, Tie } from '../access/access.ts'
 import type { Cache, CachePolicy } from '../cache/cache.ts'
 import { createTrail, Origin } from '../origin/origin.ts'
 import type { OriginForesight, OriginTally } from '../origin/origin.ts'
-import { CachedOrigin, compileSite, ObjectIntake } from '../proxy/proxy.ts'
+import { Bandwidth, CachedOrigin, compileSite, ObjectIntake } from '../proxy/proxy.ts'
 import type { Route, RouteRules, Snapshot, Website } from '../proxy/proxy.ts'
 import { RouteTable } from '../routing/routing.ts'
 import type { LiveLimits } from './limits.ts'
+import type { Shared } from './shared.ts'
 import { taggerFor } from './tags.ts'
 
 export interface Compiled {
@@ -42,20 +44,24 @@ export interface CompileOptions {
   readonly tallyOf: (bucket: string) => OriginTally
   /** Where what policies decide is counted. */
   readonly policyTally: PolicyTally
+  /** What counts in all threads. */
+  readonly shared: Shared
   /** Told what came of each time an issuer was asked for its keys. */
   readonly refreshed?: (outcome: Refreshed) => void
 }
 
 export function compile(options: CompileOptions): Compiled {
-  const { config, cache, random, emit, limits: rates, tallyOf } = options
-  const { limits, securityHeaders, trustedProxies } = config.server
+  const { config, cache, random, emit, limits: rates, tallyOf, shared } = options
+  const { limits, securityHeaders, trustedProxies, maxConcurrentRequests } = config.server
   const common = commonHeaders(securityHeaders)
   const origins = new Map<string, Origin>()
   const authenticators = new Map<JwtConfig, Authenticator>()
   const policies: Policy[] = []
   const routes = config.buckets.map((bucket) => {
     const { name, s3 } = bucket
-    const origin = new Origin({ bucket: name, config: s3, random, emit, tally: tallyOf(name) })
+    const tally = tallyOf(name)
+    const places = shared.originSlotsOf(bucket)
+    const origin = new Origin({ bucket: name, config: s3, random, emit, tally, places })
     origins.set(bucket.name, origin)
     const askFor = askerFor(origin, bucket.hideForbidden)
     const foreseeOrigin = (): OriginForesight => origin.foresee()
@@ -74,6 +80,7 @@ export function compile(options: CompileOptions): Compiled {
           limits: rates?.of(bucket),
           policy,
         }),
+        slots: slotsOf(bucket, shared),
         askFor,
         foreseeOrigin,
         list: listerOf(origin),
@@ -85,6 +92,8 @@ export function compile(options: CompileOptions): Compiled {
     routes: new RouteTable(routes),
     byBucket: new Map(routes.map(({ value }) => [value.bucket, value])),
     cors: corsByBucket(config.buckets),
+    bandwidth: bandwidthByBucket(config.buckets, shared),
+    slots: new RequestSlots(shared.requests, maxConcurrentRequests, 'the server'),
     limits: { maxHeaderBytes: limits.maxHeaderBytes, maxUriLength: limits.maxUriLength },
     strayLimits: rates?.ofStrays(),
     trustedProxies: trustedProxies.length === 0 ? undefined : new AddressSet(trustedProxies),
@@ -122,6 +131,26 @@ function authenticatorFor(
   const authenticator = known.get(jwt) ?? new Authenticator({ jwt, emit, refreshed })
   known.set(jwt, authenticator)
   return authenticator
+}
+
+function slotsOf(
+  { name, maxConcurrentRequests: most }: BucketConfig,
+  shared: Shared,
+): Route['slots'] {
+  if (most === undefined) return undefined
+  return new RequestSlots(shared.requestsOf(name), most, `the bucket ${name}`)
+}
+
+function bandwidthByBucket(
+  buckets: readonly BucketConfig[],
+  { paces }: Shared,
+): Snapshot['bandwidth'] {
+  const bandwidths = new Map<string, Bandwidth>()
+  for (const { name: bucket, bandwidth } of buckets) {
+    if (bandwidth !== undefined)
+      bandwidths.set(bucket, new Bandwidth({ bucket, ...bandwidth, paces }))
+  }
+  return bandwidths
 }
 
 function corsByBucket(buckets: readonly BucketConfig[]): Snapshot['cors'] {

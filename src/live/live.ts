@@ -9,19 +9,29 @@ import type { Config } from '../config/config.ts'
 import { countUp } from '../exchange/counts.ts'
 import type { LimitCount, OriginCounts, PolicyCounts } from '../exchange/counts.ts'
 import type { Emit } from '../exchange/event.ts'
-import type { SpentMemory } from '../primitives/spent-table.ts'
 import { OriginTally } from '../origin/origin.ts'
 import type { Backends, Snapshot } from '../proxy/proxy.ts'
 import { compile } from './compile.ts'
 import type { Compiled } from './compile.ts'
 import { describeRoute } from './describe.ts'
 import type { RouteDescription } from './describe.ts'
-import { allocateLimits, LiveLimits } from './limits.ts'
+import { LiveLimits } from './limits.ts'
 import type { LimitReport } from './limits.ts'
+import type { Shared } from './shared.ts'
 
-export { allocateLimits } from './limits.ts'
 export type { RouteDescription } from './describe.ts'
 export type { LimitAccount, LimitReport } from './limits.ts'
+export { createSharedMemory, forgetThread, Shared } from './shared.ts'
+export type { SharedMemory } from './shared.ts'
+
+export interface LiveOptions {
+  readonly config: Config
+  /** A number in [0, 1). */
+  readonly random: () => number
+  readonly emit: Emit
+  /** What counts in all threads. */
+  readonly shared: Shared
+}
 
 export class Live {
   readonly #config: Config
@@ -42,14 +52,9 @@ export class Live {
   readonly keyRefreshes = new Map<Refreshed, number>()
   readonly refreshed = (outcome: Refreshed): void => countUp(this.keyRefreshes, outcome)
 
-  /** The memory is that of all threads. */
-  constructor(
-    config: Config,
-    random: () => number,
-    emit: Emit,
-    memory: SpentMemory | undefined = allocateLimits(config),
-  ) {
-    const limits = memory && new LiveLimits({ config, memory, random, emit })
+  constructor({ config, random, emit, shared }: LiveOptions) {
+    const { spent } = shared
+    const limits = spent && new LiveLimits({ config, memory: spent, random, emit })
     this.#config = config
     this.#limits = limits
     this.#cache = config.cache.enabled
@@ -61,6 +66,7 @@ export class Live {
       random,
       emit,
       limits,
+      shared,
       tallyOf: this.#tallyOf,
       policyTally: this.#policies,
       refreshed: this.refreshed,

@@ -23,6 +23,7 @@ const SENTENCES: Readonly<Record<Event['kind'], { level: Level; message: string 
   'certificate-reloaded': { level: 'info', message: 'a new certificate is in use' },
   'certificate-rejected': { level: 'error', message: 'a new certificate cannot be used' },
   'operations-listener-absent': { level: 'warn', message: 'there is no operations listener' },
+  'proxy-protocol': { level: 'warn', message: 'a connection was closed for its PROXY header' },
   tier: { level: 'warn', message: 'a cache tier stepped aside or came back' },
   'rate-limits': {
     level: 'warn',

@@ -5,7 +5,7 @@
 import { Cancellation } from '../primitives/cancel.ts'
 import type { Flow, Sink, StreamBody } from '../exchange/body.ts'
 import { discardBody } from '../exchange/body.ts'
-import { failureFrom, OriginFailure } from './failure.ts'
+import { askedNobody, failureFrom, OriginFailure } from './failure.ts'
 import type { Lease } from './lease.ts'
 import type { FoundObject, ObjectAnswer, ObjectQuestion } from './question.ts'
 import type { Replica } from './replica.ts'
@@ -190,7 +190,7 @@ export class ContinuedBody implements StreamBody, Flow, Sink {
     } catch (error) {
       const reason = failureFrom(error)
       // That nobody is left to ask says less than what went wrong.
-      this.#giveUp(reason.kind === 'unavailable' ? failure : reason)
+      this.#giveUp(askedNobody(reason) ? failure : reason)
     }
   }
 

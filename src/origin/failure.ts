@@ -16,6 +16,7 @@ export type FailureKind =
   | 'credentials'
   | 'other-version'
   | 'unavailable'
+  | 'busy'
   | 'cancelled'
 
 export interface FailureDetails {
@@ -44,8 +45,13 @@ export class OriginFailure extends Error {
 }
 
 /** Whether it speaks against the replica. A version that differs is nobody's fault. */
-export function blamesReplica(failure: OriginFailure): boolean {
-  return failure.kind !== 'other-version' && failure.kind !== 'cancelled'
+export function blamesReplica({ kind }: OriginFailure): boolean {
+  return kind !== 'other-version' && kind !== 'cancelled' && kind !== 'busy'
+}
+
+/** Nobody was asked: it says less than what went wrong before. */
+export function askedNobody({ kind }: OriginFailure): boolean {
+  return kind === 'unavailable' || kind === 'busy'
 }
 
 const DNS_CODES = new Set(['ENOTFOUND', 'EAI_AGAIN', 'EAI_NODATA', 'EAI_NONAME'])

@@ -4,25 +4,34 @@
 import type { Admission, Outcome } from '../primitives/breaker.ts'
 import type { Replica } from './replica.ts'
 
+/** A place among all the requests that the origin gets at one time. */
+export interface Place {
+  giveBack(): void
+}
+
 export class Lease {
   readonly replica: Replica
   readonly #admission: Admission
+  readonly #place: Place | undefined
   #isSettled = false
 
-  /** Undefined when the replica's breaker lets nobody through. */
-  static take(replica: Replica): Lease | undefined {
+  /** Undefined when the replica's breaker lets nobody through. The place is the lease's then. */
+  static take(replica: Replica, place?: Place): Lease | undefined {
     const admission = replica.admit()
-    return admission === undefined ? undefined : new Lease(replica, admission)
+    if (admission === undefined) place?.giveBack()
+    return admission === undefined ? undefined : new Lease(replica, admission, place)
   }
 
-  private constructor(replica: Replica, admission: Admission) {
+  private constructor(replica: Replica, admission: Admission, place: Place | undefined) {
     this.replica = replica
     this.#admission = admission
+    this.#place = place
   }
 
   settle(outcome: Outcome): void {
     if (this.#isSettled) return
     this.#isSettled = true
     this.replica.settle(this.#admission, outcome)
+    this.#place?.giveBack()
   }
 }

@@ -3,7 +3,7 @@
 
 import type { CancelSignal } from '../primitives/cancel.ts'
 import type { StreamBody } from '../exchange/body.ts'
-import { blamesReplica, failureFrom, OriginFailure } from './failure.ts'
+import { askedNobody, blamesReplica, failureFrom, OriginFailure } from './failure.ts'
 import { readListPage } from './list-answer.ts'
 import type { ListAnswer, ListQuestion } from './listing.ts'
 import type { Replica } from './replica.ts'
@@ -31,7 +31,7 @@ export async function listPage(
       .catch((error: unknown) => {
         const reason = failureFrom(error)
         // That nobody is left to ask says less than what went wrong.
-        throw reason.kind === 'unavailable' ? (failure ?? reason) : reason
+        throw askedNobody(reason) ? (failure ?? reason) : reason
       })
     try {
       return await readPage(leased, listing, context.signal)

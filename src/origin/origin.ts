@@ -4,6 +4,7 @@
 
 import type { BreakerState } from '../primitives/breaker.ts'
 import type { CancelSignal } from '../primitives/cancel.ts'
+import type { SharedSlots } from '../primitives/shared-slots.ts'
 import type { S3Config } from '../config/s3.ts'
 import type { StreamBody } from '../exchange/body.ts'
 import type { OriginCounts } from '../exchange/counts.ts'
@@ -49,6 +50,14 @@ export interface OriginForesight {
   readonly replicas: readonly ReplicaForesight[]
   /** What would be thrown at once. */
   readonly failure: OriginFailure | undefined
+  /** Undefined: it gets as many requests as come. */
+  readonly slots: SlotsForesight | undefined
+}
+
+export interface SlotsForesight {
+  readonly limit: number
+  readonly inUse: number
+  readonly waiting: number
 }
 
 export interface ReplicaForesight {
@@ -77,17 +86,21 @@ export interface OriginOptions {
   readonly emit: Emit
   /** Goes on with what was counted for the bucket before. */
   readonly tally?: OriginTally
+  /** Where the configuration bounds the requests it gets. */
+  readonly places?: SharedSlots | undefined
 }
 
 export class Origin {
   readonly #bucket: string
   readonly #tally: OriginTally
   readonly #isHedged: boolean
+  readonly #places: SharedSlots | undefined
   readonly #set: ReplicaSet
   readonly #balance: S3Config['balance']
   readonly #checks: readonly HealthCheck[]
 
-  constructor({ bucket, config, random, emit, tally = new OriginTally() }: OriginOptions) {
+  constructor({ bucket, config, random, emit, tally = new OriginTally(), places }: OriginOptions) {
+    this.#places = places
     this.#bucket = bucket
     this.#tally = tally
     this.#isHedged = config.hedge !== undefined
@@ -97,7 +110,9 @@ export class Origin {
       const own = tally.replica(replica.name)
       return new Replica({ config: replica, bucket, policy, isProbed, emit, tally: own })
     })
-    this.#set = new ReplicaSet(replicas, config, random, tally)
+    const queueTimeoutMs = config.slots?.queueTimeoutMs ?? 0
+    const slots = places && { places, queueTimeoutMs }
+    this.#set = new ReplicaSet(replicas, config, random, { tally, slots })
     this.#balance = config.balance
     this.#checks = isProbed
       ? replicas.map((replica) => new HealthCheck(replica, healthCheck, bucket, emit))
@@ -134,7 +149,7 @@ export class Origin {
       ...order.map((replica) => foresightOf(replica, true)),
       ...others.map((replica) => foresightOf(replica, false)),
     ]
-    return { balance: this.#balance, replicas, failure }
+    return { balance: this.#balance, replicas, failure, slots: foresightOfSlots(this.#places) }
   }
 
   ask(
@@ -155,6 +170,10 @@ export class Origin {
   ): Promise<ListAnswer> {
     return listPage(this.#set, question, context)
   }
+}
+
+function foresightOfSlots(places: SharedSlots | undefined): SlotsForesight | undefined {
+  return places && { limit: places.limit, inUse: places.inUse, waiting: places.waiting }
 }
 
 function foresightOf(replica: Replica, isTried: boolean): ReplicaForesight {

@@ -7,6 +7,7 @@ import { backoffMs } from '../primitives/backoff.ts'
 import type { CancelSignal } from '../primitives/cancel.ts'
 import { monotonic } from '../primitives/clock.ts'
 import { RecentPercentile } from '../primitives/percentile.ts'
+import type { SharedSlots } from '../primitives/shared-slots.ts'
 import type { S3Config } from '../config/s3.ts'
 import { createChooser } from './choose.ts'
 import type { Choose, Credit } from './choose.ts'
@@ -46,6 +47,14 @@ interface Search {
   attempts: number
 }
 
+interface Try {
+  readonly replica: Replica
+  readonly question: ObjectQuestion
+  readonly search: Search
+  /** Taken already, and to be given back when it has ended. */
+  readonly place: SharedSlots | undefined
+}
+
 /** What a search would do that began now. */
 export interface Foreseen {
   /** Each once, in the order they would be tried. */
@@ -54,8 +63,22 @@ export interface Foreseen {
   readonly failure: OriginFailure | undefined
 }
 
+export interface ReplicaSetOptions {
+  readonly tally?: OriginTally | undefined
+  /** Undefined: it gets as many as come. */
+  readonly slots?: OriginSlots | undefined
+}
+
+/** How many requests the origin gets at one time. */
+export interface OriginSlots {
+  readonly places: SharedSlots
+  /** How long one may be waited for. */
+  readonly queueTimeoutMs: number
+}
+
 export class ReplicaSet {
   readonly replicas: readonly Replica[]
+  readonly #slots: OriginSlots | undefined
   readonly #config: S3Config
   readonly #choose: Choose
   readonly #tally: OriginTally
@@ -69,11 +92,12 @@ export class ReplicaSet {
     replicas: readonly Replica[],
     config: S3Config,
     random: () => number,
-    tally = new OriginTally(),
+    { tally = new OriginTally(), slots }: ReplicaSetOptions = {},
   ) {
     this.replicas = replicas
     this.#config = config
     this.#tally = tally
+    this.#slots = slots
     this.#random = random
     this.#choose = createChooser(config.balance, random, this.#credit)
     this.#repeats = createAllowance(config.retry.budgetPercent)
@@ -102,6 +126,8 @@ export class ReplicaSet {
       } catch (error) {
         failure = failureFrom(error)
         if (failure.kind === 'cancelled' || monotonic() >= search.deadline) throw failure
+        // Whom else to ask does not matter where nobody more may be asked.
+        if (failure.kind === 'busy') throw failure
       }
     }
   }
@@ -163,18 +189,33 @@ export class ReplicaSet {
   }
 
   #attempt(replica: Replica, question: ObjectQuestion, search: Search): Promise<Leased> {
+    const slots = this.#slots
+    if (slots === undefined) return this.#askAt(replica, question, search, undefined)
+    return takePlace(slots, search).then(() => this.#askAt(replica, question, search, slots.places))
+  }
+
+  #askAt(
+    replica: Replica,
+    question: ObjectQuestion,
+    search: Search,
+    place: SharedSlots | undefined,
+  ): Promise<Leased> {
     const afterMs = search.attempts === 0 ? this.#hedgeAfterMs() : undefined
     const { signal } = search.context
-    if (afterMs === undefined) return this.#try(replica, question, search, signal)
+    const first = { replica, question, search, place }
+    if (afterMs === undefined) return this.#try(first, signal)
     let hedged: Replica | undefined
     const outcome = hedge({
       afterMs,
       signal,
-      first: (own) => this.#try(replica, question, search, own),
+      first: (own) => this.#try(first, own),
       second: (own) => {
         const others = this.#usable(search, 'fresh')
-        hedged = others.length > 0 && spend(this.#hedges) ? this.#choose(others) : undefined
-        return hedged && this.#try(hedged, question, search, own)
+        // Nobody waits for a place to ask twice.
+        if (others.length === 0 || place?.tryTake() === false) return undefined
+        hedged = spend(this.#hedges) ? this.#choose(others) : undefined
+        if (hedged === undefined) place?.giveBack()
+        return hedged && this.#try({ ...first, replica: hedged }, own)
       },
       release: (loser) => {
         if (loser.answer.kind === 'object') loser.answer.body.discard()
@@ -198,15 +239,13 @@ export class ReplicaSet {
   }
 
   async #try(
-    replica: Replica,
-    question: ObjectQuestion,
-    search: Search,
+    { replica, question, search, place }: Try,
     signal: CancelSignal | undefined,
   ): Promise<Leased> {
     const { trail, phase, reject } = search.context
     search.attempts += 1
     search.tried.push(replica)
-    const lease = Lease.take(replica)
+    const lease = Lease.take(replica, place)
     if (lease === undefined) throw this.#unavailable()
     trail.attempts += 1
     const startedAt = monotonic()
@@ -252,6 +291,23 @@ export class ReplicaSet {
     return new OriginFailure('unavailable', 'no replica is to be asked now', { retryAfterMs })
   }
 }
+
+/** First come, first served: for as long as the line, and the whole search, may take. */
+async function takePlace(
+  { places, queueTimeoutMs }: OriginSlots,
+  { context, deadline }: Search,
+): Promise<void> {
+  const timeoutMs = Math.max(0, Math.min(queueTimeoutMs, deadline - monotonic()))
+  const taken = await places.take(timeoutMs, context.signal)
+  if (taken === 'taken') return
+  if (taken === 'left') throw new OriginFailure('cancelled', 'the caller left')
+  throw new OriginFailure('busy', BUSY[taken])
+}
+
+const BUSY = {
+  full: 'so many wait for the origin that nobody more may',
+  late: 'the origin had no place for a request in time',
+} as const
 
 function blamesSetUp(failure: OriginFailure | undefined): boolean {
   return failure?.kind === 'misconfigured' || failure?.kind === 'credentials'

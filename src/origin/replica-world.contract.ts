@@ -38,6 +38,7 @@ export const base: S3Config = {
   hedge: undefined,
   failoverOnNotFound: false,
   firstByteBudgetMs: 60_000,
+  slots: undefined,
 }
 
 /** Replicas that answer as the script says instead of asking S3. */

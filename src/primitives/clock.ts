@@ -10,3 +10,9 @@ export function now(): number {
 export function monotonic(): number {
   return performance.now()
 }
+
+/** As `monotonic`, and the same in all threads of the process. */
+export function sharedMonotonic(): number {
+  const [seconds, nanoseconds] = process.hrtime()
+  return seconds * 1000 + nanoseconds / 1_000_000
+}

@@ -20,6 +20,7 @@ import type { Address } from '../config/server.ts'
 import { packConfig } from '../config/transfer.ts'
 import { countUp } from '../exchange/counts.ts'
 import { RequestIds } from '../http/request-id.ts'
+import { createSharedMemory, forgetThread } from '../live/live.ts'
 import {
   openObserver,
   readKeyRefreshes,
@@ -30,7 +31,6 @@ import {
 import type { Observer, Reading } from '../observe/observe.ts'
 import type { Status } from '../proxy/proxy.ts'
 import { Threads, usableCores } from '../server/server.ts'
-import { allocateLimits } from '../live/live.ts'
 import { mergeLimits } from './limits-desk.ts'
 import { openMetricsDesk, ThreadReadings } from './metrics-desk.ts'
 import { Prewarming } from './prewarming.ts'
@@ -110,7 +110,8 @@ async function serveConfig(config: Config, world: World): Promise<number> {
 
 async function serveHere(config: Config): Promise<Serving> {
   const { port } = config.server.address
-  const thread = new ProxyThread({ config, isShared: false, port })
+  const memory = createSharedMemory(config, 1)
+  const thread = new ProxyThread({ config, isShared: false, port, memory, lane: 0 })
   const { status, observer, desk, gate } = thread
   const address = await thread.listen()
   return {
@@ -133,13 +134,15 @@ async function serveInThreads(config: Config, count: number, world: World): Prom
   await requireFree(wanted)
   const observer = openObserver({ logging: config.logging, random: Math.random })
   const packed = packConfig(config)
-  const spent = allocateLimits(config)
+  const memory = createSharedMemory(config, count)
   const lines = new ThreadDesk({ isCached: config.cache.enabled })
   const threads = new Threads({
     count,
     port: wanted.port,
     emit: observer.emit,
-    spawn: (port) => world.spawn({ config: packed, port, spent, line: lines.connect() }),
+    spawn: (port, lane) =>
+      world.spawn({ config: packed, port, line: lines.connect(), memory, lane }),
+    onEnd: (lane) => forgetThread(memory, lane),
   })
   const startedAt = monotonic()
   let isDraining = false

@@ -9,9 +9,8 @@ import { monotonic } from '../primitives/clock.ts'
 import type { Config } from '../config/config.ts'
 import type { Address } from '../config/server.ts'
 import { RequestIds } from '../http/request-id.ts'
-import { Live } from '../live/live.ts'
-import type { LimitReport, RouteDescription } from '../live/live.ts'
-import type { SpentMemory } from '../primitives/spent-table.ts'
+import { Live, Shared } from '../live/live.ts'
+import type { LimitReport, RouteDescription, SharedMemory } from '../live/live.ts'
 import { openObserver, ThreadMetrics } from '../observe/observe.ts'
 import type { Observer, Reading } from '../observe/observe.ts'
 import { createProxy, explain } from '../proxy/proxy.ts'
@@ -30,10 +29,11 @@ export interface ProxyThreadOptions {
   /** Several threads listen on the one port. */
   readonly isShared: boolean
   readonly port: number
+  /** What all threads count and pace together, and which of them this is. */
+  readonly memory: SharedMemory
+  readonly lane: number
   /** Purges in all threads. Undefined: there is no other. */
   readonly purgeAll?: CacheDesk['purge'] | undefined
-  /** What limits have counted, of all threads. Undefined: it is this one's alone. */
-  readonly spent?: SpentMemory | undefined
 }
 
 export class ProxyThread {
@@ -54,14 +54,15 @@ export class ProxyThread {
   readonly #server: Server
   #isDraining = false
 
-  constructor({ config, isShared, port, purgeAll, spent }: ProxyThreadOptions) {
+  constructor({ config, isShared, port, memory, lane, purgeAll }: ProxyThreadOptions) {
     const startedAt = monotonic()
     const ids = new RequestIds()
     const { logging } = config
     this.#metrics = config.metrics.enabled ? new ThreadMetrics() : undefined
     this.observer = openObserver({ logging, random: Math.random, metrics: this.#metrics })
     const { observe, emit } = this.observer
-    this.#live = new Live(config, Math.random, emit, spent)
+    const shared = new Shared(memory, lane)
+    this.#live = new Live({ config, random: Math.random, emit, shared })
     this.gate = openGate({ ...config, emit, refreshed: this.#live.refreshed })
     this.status = {
       version: VERSION,

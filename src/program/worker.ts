@@ -3,7 +3,7 @@
 import type { MessagePort } from 'node:worker_threads'
 
 import { unpackConfig } from '../config/transfer.ts'
-import type { SpentMemory } from '../primitives/spent-table.ts'
+import type { SharedMemory } from '../live/live.ts'
 import type { ExplainQuestion } from '../proxy/proxy.ts'
 import type { DrainTimes, FromThread, ToThread } from '../server/server.ts'
 import { answersOf } from './cache-part.ts'
@@ -16,10 +16,10 @@ export interface WorkerOrders {
   /** As `packConfig` made it. */
   readonly config: unknown
   readonly port: number
-  /** What limits have counted, of all threads. */
-  readonly spent: SpentMemory | undefined
   /** To the thread that speaks for the caches of all. */
   readonly line: MessagePort
+  readonly memory: SharedMemory
+  readonly lane: number
 }
 
 const REPORT_MS = 250
@@ -28,8 +28,15 @@ export async function runWorker(port: MessagePort, orders: WorkerOrders): Promis
   const config = unpackConfig(orders.config)
   const line = new ThreadLine(orders.line)
   const purgeAll = purgeAt(line)
-  const { port: shared, spent } = orders
-  const thread = new ProxyThread({ config, isShared: true, port: shared, purgeAll, spent })
+  const { port: listenPort, memory, lane } = orders
+  const thread = new ProxyThread({
+    config,
+    isShared: true,
+    port: listenPort,
+    memory,
+    lane,
+    purgeAll,
+  })
   const { part } = thread
   const answers = part && warmAnswersOf(thread.warmPart, answersOf(part))
   line.listen(async (name, args) => {

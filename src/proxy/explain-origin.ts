@@ -15,6 +15,7 @@ export function tellOrigin({ rehearsed, plan }: Telling): ExplainedStep {
     step: 'origin',
     ...outcomeOf(rehearsed),
     ...(asked === undefined ? {} : { question: tellQuestion(asked) }),
+    ...tellSlots(origin),
     balance: tellBalance(origin),
     replicas: origin.replicas.map((replica, index) => tellReplica(replica, index, plan.key)),
   }
@@ -51,6 +52,13 @@ function tellQuestion(question: ObjectQuestion): object {
     ...(ifNoneMatch === undefined ? {} : { if_none_match: ifNoneMatch }),
     ...(ifModifiedSince === undefined ? {} : { if_modified_since: ifModifiedSince }),
   }
+}
+
+/** Who would have to wait finds nobody free and a line before them. */
+function tellSlots({ slots }: OriginForesight): object {
+  if (slots === undefined) return {}
+  const { limit, inUse, waiting } = slots
+  return { requests: { in_use: inUse, limit, waiting } }
 }
 
 function tellBalance({ balance }: OriginForesight): string {

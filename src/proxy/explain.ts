@@ -16,6 +16,7 @@ import { tellCache } from './explain-cache.ts'
 import { tellOrigin } from './explain-origin.ts'
 import { preflightRoute } from './cors.ts'
 import { tellCors, tellFilter, tellLimits, tellPolicy, tellSignature } from './explain-access.ts'
+import { isFull, slotsInUse, tellBandwidth, tellSlots } from './explain-limits.ts'
 import { tellAccess, tellNoRoute, tellPlan, tellRequest, tellRoute } from './explain-request.ts'
 import { isBareRoot, ownReply } from './handle.ts'
 import { planFor } from './plan.ts'
@@ -102,6 +103,7 @@ async function live(raw: RawRequest, place: Place): Promise<Life> {
     account.tell(tellReply('own', own, 'Sluice answers this itself, whatever the buckets are.'))
     return { ending: { kind: 'answered', reply: own } }
   }
+  if (isFull(snapshot.slots)) takeSlots(undefined, place)
   if (snapshot.routes.match(request.host, request.path) === undefined) {
     await tellLimitsOf(snapshot.strayLimits?.foresee(address, undefined), account)
   }
@@ -134,6 +136,7 @@ async function live(raw: RawRequest, place: Place): Promise<Life> {
     const decide = (): Promise<Admitted> => access.foreseePolicy(asked, admitted)
     await account.takeAwaited('authorization', decide, tellPolicy)
   }
+  takeSlots(route, place)
   if (isBareRoot(route, rest, request.path)) {
     const reply = redirectToSlash(request, route)
     const why = 'Relative links of the index document need the slash that the path lacks.'
@@ -149,8 +152,22 @@ async function live(raw: RawRequest, place: Place): Promise<Life> {
   const telling = { rehearsed, route, request, plan }
   account.tell(tellCache(telling))
   if (!account.isOver) account.tell(tellOrigin(telling))
+  const bandwidth = snapshot.bandwidth.get(bucket)
+  if (!account.isOver && bandwidth !== undefined) account.tell(tellBandwidth(bandwidth))
   if (!account.isOver) account.tell(tellAnswer(telling, snapshot))
   return { ending: rehearsed.ending, rehearsed, bucket, key: plan.key }
+}
+
+/** None is taken: those of the server alone where no route is known yet. */
+function takeSlots(route: Route | undefined, { account, snapshot }: Place): void {
+  const server = snapshot.slots
+  const own = route?.slots
+  account.take(
+    'slots',
+    () => (route === undefined ? server : own)?.requireFree(),
+    () => tellSlots(server, own),
+    () => slotsInUse(server, own),
+  )
 }
 
 function tellCorsOf(route: Route | undefined, request: Request, place: Place): void {

@@ -37,6 +37,7 @@ export function handle(
     return own
   }
 
+  exchange.hold(snapshot.slots)
   const { arrival, leaving } = exchange
   const { clientAddress: address } = arrival
   const match = snapshot.routes.match(request.host, request.path)
@@ -83,6 +84,7 @@ function serve(
     exchange.note('access', { user: identity?.subject, policy })
   } else if (!route.access.isOpen) exchange.note('access', UNNAMED)
   if (limitFields !== undefined) exchange.note('limits', limitFields)
+  if (route.slots !== undefined) exchange.hold(route.slots)
   if (isBareRoot(route, rest, request.path)) return redirectToSlash(request, route)
   const plan = planFor(match, request)
   exchange.note('route', { bucket: route.bucket, key: plan.key })

@@ -12,6 +12,7 @@ import { BYPASS, formatCacheStatus, xCache } from '../http/cache-status.ts'
 import { withCors } from './cors.ts'
 import { handle } from './handle.ts'
 import { ObjectChanged } from './object-changed.ts'
+import { atPace } from './paced-body.ts'
 import { answerPurge } from './purge.ts'
 import type { Purging } from './purge.ts'
 import type { RawRequest } from './receive.ts'
@@ -25,6 +26,7 @@ export { CachedOrigin } from './cached-origin.ts'
 export { explain } from './explain.ts'
 export type { Explanation, ExplainQuestion } from './explain.ts'
 export { ObjectIntake } from './object-intake.ts'
+export { Bandwidth } from './paced-body.ts'
 export type { PurgedObject, Purging } from './purge.ts'
 export { refusalFrom, refuse } from './refuse.ts'
 export type { RawRequest } from './receive.ts'
@@ -118,7 +120,8 @@ function deliver(reply: Reply, visit: Visit, mayRepeat: boolean): void {
   try {
     const { raw, exchange, snapshot } = visit
     const shared = snapshot.cors.size === 0 ? reply : withCors(reply, raw, exchange, snapshot)
-    send(shared, visit.response, mannerFor(reply, visit), (sending) => {
+    const paced = snapshot.bandwidth.size === 0 ? shared : atPace(shared, exchange, snapshot)
+    send(paced, visit.response, mannerFor(reply, visit), (sending) => {
       if (sending.kind === 'sent') conclude(sending, visit)
       // Not a byte has left: an object that changed is looked at again, and else the truth is told.
       else if (sending.reason instanceof ObjectChanged && mayRepeat) answer(visit, false)
@@ -145,6 +148,7 @@ function breakOff(error: unknown, visit: Visit): void {
 /** Without an answer sent: nothing of it has left. */
 function conclude(sent: Sent | undefined, { exchange, options, done }: Visit): void {
   exchange.sent = sent ?? { ...NOTHING_SENT, endedAt: monotonic() }
+  exchange.letGo()
   options.observe(exchange)
   done()
 }

@@ -52,13 +52,15 @@ const CODE_FOR: Readonly<Record<FailureKind, RefusalCode>> = {
   tls: 'origin_unavailable',
   reset: 'origin_unavailable',
   unavailable: 'origin_unavailable',
+  busy: 'too_busy',
   // Nobody is left to read it.
   cancelled: 'origin_unavailable',
 }
 
 function refusalForOrigin(failure: OriginFailure): Refusal {
   const code = CODE_FOR[failure.kind]
-  const headers = code === 'origin_unavailable' ? retryAfter(failure.retryAfterMs) : []
+  const isOver = code === 'origin_unavailable' || code === 'too_busy'
+  const headers = isOver ? retryAfter(failure.retryAfterMs) : []
   return new Refusal(code, { headers, cause: failure })
 }
 

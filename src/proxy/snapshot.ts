@@ -3,12 +3,14 @@
 
 import type { CancelSignal } from '../primitives/cancel.ts'
 import type { AddressSet } from '../primitives/cidr.ts'
+import type { RequestSlots } from '../exchange/slots.ts'
 import type { CorsPolicy } from '../http/cors.ts'
 import type { Access, RateLimits } from '../access/access.ts'
 import type { ListAnswer, ListQuestion, OriginForesight, Trail } from '../origin/origin.ts'
 import type { RouteTable } from '../routing/routing.ts'
 import type { CachedOrigin } from './cached-origin.ts'
 import type { Ask } from './obtain.ts'
+import type { Bandwidth } from './paced-body.ts'
 import type { SiteOf } from './site.ts'
 
 /** What is decided of a bucket's answers, whoever gives them. */
@@ -35,6 +37,8 @@ export interface RouteRules {
 export interface Route extends RouteRules {
   /** Asked before anything else of the route. */
   readonly access: Access
+  /** Taken once access is granted; undefined where the server's own are the only bound. */
+  readonly slots: RequestSlots | undefined
   /** Asks the bucket's origin, for as long as the signal is not cancelled. */
   readonly askFor: (signal: CancelSignal | undefined, trail: Trail) => Ask
   /** What would become of a question to it now; asks nobody. */
@@ -69,9 +73,13 @@ export interface Snapshot {
   readonly byBucket: ReadonlyMap<string, Route>
   /** By bucket: who else's pages may read its answers. */
   readonly cors: ReadonlyMap<string, CorsPolicy>
+  /** By bucket: how fast its answers may leave. */
+  readonly bandwidth: ReadonlyMap<string, Bandwidth>
   readonly limits: RequestLimits
   /** Asked of what leads to no bucket. */
   readonly strayLimits: RateLimits | undefined
+  /** Of all requests but those that Sluice answers by itself. */
+  readonly slots: RequestSlots
   /** Whose word on where a request came from is taken; undefined for nobody's. */
   readonly trustedProxies: AddressSet | undefined
   /** Flat; on every answer. */

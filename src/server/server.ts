@@ -23,6 +23,7 @@ import {
 import { createListener } from './listener.ts'
 import type { Listener } from './listener.ts'
 import { answerParserError, answerRefusal, writeRefusal } from './parser-refusal.ts'
+import { ProxyGreeting } from './proxy-greeting.ts'
 import { watchCertificate } from './tls.ts'
 
 export { usableCores } from './cpus.ts'
@@ -51,6 +52,8 @@ export class Server {
   /** Those that have not asked anything yet. */
   readonly #unasked = new Set<Duplex>()
   readonly #stalls: StallWatch
+  /** Undefined where connections begin with what the client says. */
+  readonly #greeting: ProxyGreeting | undefined
   readonly #refusals = new Map<RefusalCode, number>()
   #running = 0
   #lastEnded: (() => void) | undefined
@@ -61,6 +64,8 @@ export class Server {
     this.#options = options
     this.#stalls = new StallWatch(options.config.limits)
     this.#listener = createListener(options.config)
+    this.#greeting = greetingFor(options)
+    this.#greeting?.guard(this.#listener)
     this.#listenTo()
   }
 
@@ -163,7 +168,9 @@ export class Server {
       return
     }
     if (announcesBody(request)) lingerAtEnd(socket)
-    this.#run(request, response, socket.remoteAddress ?? '')
+    const greeting = this.#greeting
+    const peer = greeting === undefined ? socket.remoteAddress : greeting.clientOf(socket)
+    this.#run(request, response, peer ?? '')
   }
 
   #run(raw: RawRequest, response: Response, client: string): void {
@@ -207,6 +214,12 @@ export class Server {
       emit,
     )
   }
+}
+
+function greetingFor({ config, emit }: ServerOptions): ProxyGreeting | undefined {
+  const { proxyProtocol, limits } = config
+  if (proxyProtocol === undefined) return undefined
+  return new ProxyGreeting({ config: proxyProtocol, timeoutMs: limits.headerTimeoutMs, emit })
 }
 
 /** In HTTP/1; in HTTP/2 a stream ends without its connection. */

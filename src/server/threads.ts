@@ -27,7 +27,9 @@ export interface DrainTimes {
 export interface ThreadsOptions {
   readonly count: number
   /** A thread that will listen on the port; 0 leaves the choice to the first. */
-  readonly spawn: (port: number) => Worker
+  readonly spawn: (port: number, index: number) => Worker
+  /** A thread has ended, and does nothing more. */
+  readonly onEnd: (index: number) => void
   readonly port: number
   readonly emit: Emit
 }
@@ -103,7 +105,7 @@ export class Threads {
   }
 
   #begin(index: number): Promise<Address> {
-    const worker = this.#options.spawn(this.#address?.port ?? this.#options.port)
+    const worker = this.#options.spawn(this.#address?.port ?? this.#options.port, index)
     return new Promise((resolve, reject) => {
       let isListening = false
       let failure: unknown = new Error('it ended')
@@ -128,6 +130,7 @@ export class Threads {
       })
       worker.on('error', (error) => (failure = error))
       worker.on('exit', () => {
+        this.#options.onEnd(index)
         if (isListening) void this.#replace(index, thread.startedAt, failure)
         else reject(failure instanceof Error ? failure : new Error(String(failure)))
       })

@@ -82,6 +82,7 @@ test('steps stand in their order, and the one that says no is the last', async (
     'receive',
     'route',
     'ip_filter',
+    'slots',
     'plan',
     'cache',
     'origin',
@@ -89,7 +90,13 @@ test('steps stand in their order, and the one that says no is the last', async (
   ])
   assert.deepEqual(await names('/files/../a'), ['receive'])
   assert.deepEqual(await names('/none'), ['receive', 'route'])
-  assert.deepEqual(await names('/files/a?partNumber=0'), ['receive', 'route', 'ip_filter', 'plan'])
+  assert.deepEqual(await names('/files/a?partNumber=0'), [
+    'receive',
+    'route',
+    'ip_filter',
+    'slots',
+    'plan',
+  ])
   assert.deepEqual(await names('/ready'), ['receive', 'own'])
 })
 
