@@ -18,6 +18,8 @@ export interface FleetPlace {
 
 const GONE_AFTER_MS = 10_000
 const FORGOTTEN_AFTER_MS = 3_600_000
+/** So few are read through every second. */
+const FEW = 32
 
 /** By the clock of Redis: the nodes' own need not agree. */
 export async function announce({ key, nodeId, ask }: FleetPlace, applied: StreamId): Promise<void> {
@@ -40,6 +42,12 @@ export async function listLive(place: FleetPlace): Promise<FleetNode[]> {
   const others = live.filter(({ id }) => id !== nodeId)
   const own = live.find(({ id }) => id === nodeId)
   return [own ?? { id: nodeId, applied: STREAM_START }, ...others]
+}
+
+/** Whether this node is the only one that lives. Of many lines some are taken to be of the living. */
+export async function isOnly(place: FleetPlace): Promise<boolean> {
+  const lines = Number(await place.ask('hlen', place.key))
+  return lines <= 1 || (lines <= FEW && (await listLive(place)).length === 1)
 }
 
 export function hasApplied(node: FleetNode, id: StreamId): boolean {

@@ -8,7 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { RedisConfig } from '../config/redis.ts'
 import type { Emit } from '../exchange/event.ts'
 import type { Ban } from './ban.ts'
-import { announce, hasApplied, leave, listLive } from './ban-fleet.ts'
+import { announce, hasApplied, isOnly, leave, listLive } from './ban-fleet.ts'
 import type { FleetPlace } from './ban-fleet.ts'
 import {
   decodeEntries,
@@ -104,6 +104,7 @@ export class BanStream {
   /** Redis was asked on this connection whether it still has what stands at our position. */
   #isPositionSure = false
   #known = 1
+  #isAlone = false
   #isAside = false
   #trouble = 'Redis was not reached'
 
@@ -158,6 +159,11 @@ export class BanStream {
   /** Settled when the node is current for the first time, or closed. */
   get caughtUp(): Promise<void> {
     return this.#caughtUp.promise
+  }
+
+  /** No other node lives, as of about a second ago. */
+  get isAlone(): boolean {
+    return this.#isAlone
   }
 
   /** Never rejects, and never waits much longer than nodes may take to acknowledge. */
@@ -298,6 +304,7 @@ export class BanStream {
       try {
         const live = await within(listLive(this.#fleet), Math.max(1, until - monotonic()))
         this.#known = live.length
+        this.#isAlone = live.length === 1
         const others = live.filter((node) => node.id !== this.#options.nodeId)
         acknowledged = 1 + others.filter((node) => hasApplied(node, id)).length
         if (acknowledged === live.length) break
@@ -326,6 +333,7 @@ export class BanStream {
       this.#unpublished.delete(ban.id)
     }
     await this.#announce()
+    this.#isAlone = await isOnly(this.#fleet).catch(() => this.#isAlone)
   }
 
   #ask(command: string, ...args: readonly RedisArgument[]): Promise<unknown> {

@@ -37,7 +37,8 @@ export function openCache(config: CacheConfig, use: CacheUse, emit: Emit): Cache
   const trustedFrom = (): number => (fleet === undefined ? ALWAYS : trustedBy(fleet, startedAt))
   // A folder that was away may come back with bans of others.
   const onBack = (): void => comeBack(cache)
-  const tiers = openTiers(config, emit, { onBack, trustedFrom, maxBytesOf })
+  const isAlone = (): boolean => fleet?.isAlone === true
+  const tiers = openTiers(config, emit, { onBack, trustedFrom, isAlone, maxBytesOf })
   const keepMs = redis?.ttlMs ?? 0
   const cache = new Cache(tiers, { sliceBytes, spanSlices, fillMemoryBytes, softMs, keepMs })
   const fleet = redis && joinFleet(redis, cache.purges, emit)
@@ -106,7 +107,8 @@ export class Cache {
     const { sliceBytes, spanSlices } = this.#settings
     const settings = { sliceBytes, spanSlices }
     const tally = new LookupTally(this.tiers.all)
-    const world = { tiers: this.tiers, fills: this.#fills, memory: this.fillMemory }
+    const leases = this.tiers.all.find((tier) => tier.leases !== undefined)?.leases
+    const world = { tiers: this.tiers, fills: this.#fills, memory: this.fillMemory, leases }
     const route = new RouteCache(identity, { ...world, settings, tally })
     this.#routes.set(identity.bucket, route)
     return route
@@ -146,6 +148,8 @@ export { bytesFrom } from './tier.ts'
 export type { Swept } from './tier.ts'
 export { decide, periodsOf } from './decide.ts'
 export type { Verdict } from './decide.ts'
+export { HEAD_RUN } from './lease.ts'
+export type { Lease, Leases } from './lease.ts'
 export type { FetchRange, ObjectSlices } from './object-slices.ts'
 export { SliceBody } from './slice-body.ts'
 export { RedisLink } from './redis-link.ts'
@@ -154,4 +158,4 @@ export type { CachePolicy, StorageTerms, StoreDecision } from './store-decision.
 export type { StoredHead } from './stored-head.ts'
 export type { TierName } from './tier.ts'
 export type { Seen } from './tiers.ts'
-export type { Lookup, RouteCache, Shelved } from './route-cache.ts'
+export type { Lookup, ObjectName, RouteCache, Shelved } from './route-cache.ts'

@@ -122,6 +122,26 @@ test('one chunk may hold several slices', () => {
   assert.equal(reader.text, bytesFrom(0, 45).toString())
 })
 
+test('what is left to others before it has started ends it, and is no failure', () => {
+  const { fill, source, ends } = open()
+  const reader = new Reader(fill, 0, 45)
+  fill.endBefore(0)
+  fill.start(source)
+  assert.deepEqual([ends, fill.isEnded, fill.failure], [[true], true, undefined])
+  assert.deepEqual([reader.text, fill.covers(0), source.isDiscarded], ['', false, true])
+})
+
+test('a run that is cut short before it has started ends with its last slice', () => {
+  const { fill, source, slices, ends } = open()
+  const reader = new Reader(fill, 0, 45)
+  fill.endBefore(2)
+  assert.deepEqual([fill.covers(1), fill.covers(2)], [true, false])
+  fill.start(source)
+  fill.write(bytesFrom(0, 20))
+  assert.deepEqual([[...slices.keys()], ends], [[0, 1], [false]])
+  assert.equal(reader.text, bytesFrom(0, 20).toString())
+})
+
 test('no slice is begun before the fastest reader has come to the one before it', () => {
   const { fill, source, slices } = open()
   const slow = new Reader(fill, 0)

@@ -33,6 +33,7 @@ const NOTHING_YET = new Uint8Array(0)
 export class Fill implements Sink {
   readonly #options: FillOptions
   readonly #readers = new Set<FillReader>()
+  #lastIndex: number
   #flow: Flow | undefined
   #index: number
   #current: FillBuffer
@@ -48,6 +49,7 @@ export class Fill implements Sink {
   constructor(options: FillOptions) {
     this.#options = options
     this.#index = options.firstIndex
+    this.#lastIndex = options.lastIndex
     this.#current = new FillBuffer(this.#lengthOf(options.firstIndex))
   }
 
@@ -58,6 +60,17 @@ export class Fill implements Sink {
   /** Why it broke, if it did. */
   get failure(): Error | undefined {
     return this.#failure
+  }
+
+  get isRead(): boolean {
+    return this.#readers.size > 0
+  }
+
+  /** From this slice on the run is left to others. Before it has started. */
+  endBefore(index: number): void {
+    if (this.#isEnded) return
+    if (index > this.#index) this.#lastIndex = Math.min(this.#lastIndex, index - 1)
+    else this.#end(true)
   }
 
   /** Begins to take the run's bytes. */
@@ -78,7 +91,7 @@ export class Fill implements Sink {
     if (index < firstHere) return false
     // What has ended is still here for as long as somebody reads it.
     if (this.#isEnded) return index < this.#index || (index === this.#index && this.#isFull())
-    return index <= Math.min(this.#index + 1, this.#options.lastIndex)
+    return index <= Math.min(this.#index + 1, this.#lastIndex)
   }
 
   attach(reader: FillReader): void {
@@ -90,7 +103,7 @@ export class Fill implements Sink {
   detach(reader: FillReader): void {
     this.#readers.delete(reader)
     if (this.#isEnded) this.#freeIfLeft()
-    else if (this.#readers.size === 0 && this.#index < this.#options.lastIndex) this.#end(true)
+    else if (this.#readers.size === 0 && this.#index < this.#lastIndex) this.#end(true)
     else this.#release()
   }
 
@@ -160,7 +173,7 @@ export class Fill implements Sink {
 
   #completeSlice(): void {
     this.#options.onSlice(this.#index, this.#current)
-    const isLast = this.#index === this.#options.lastIndex
+    const isLast = this.#index === this.#lastIndex
     if (isLast || this.#options.isHeld(this.#index + 1)) this.#end(!isLast)
   }
 

@@ -4,12 +4,15 @@
 import { Cancellation } from '../primitives/cancel.ts'
 import type { CancelSignal } from '../primitives/cancel.ts'
 import type { StreamBody } from '../exchange/body.ts'
+import { agree } from './agreement.ts'
+import type { Agreement, AgreementPlace, Agreeing } from './agreement.ts'
 import { Fill } from './fill.ts'
 import type { FillBuffer } from './fill-buffer.ts'
 import { SLICES_OF_A_FILL } from './fill-memory.ts'
 import type { FillMemory } from './fill-memory.ts'
-import { sliceKey } from './key.ts'
+import { digest, sliceKey } from './key.ts'
 import type { SliceKeys } from './key.ts'
+import type { Lease, LeasedRun, Leases } from './lease.ts'
 import type { LookupTally } from './lookup-tally.ts'
 import type { EntryFacts } from './tier.ts'
 import type { Found, Shelves } from './tiers.ts'
@@ -38,6 +41,14 @@ export interface SliceWorld {
   readonly memory: FillMemory
   readonly settings: SliceSettings
   readonly tally?: LookupTally
+  /** How nodes agree who fetches what. */
+  readonly leases?: Leases | undefined
+}
+
+/** A fill, and what other nodes are told of it. */
+interface Work {
+  readonly fill: Fill
+  lease: Lease | undefined
 }
 
 export class ObjectSlices {
@@ -47,6 +58,7 @@ export class ObjectSlices {
   readonly #world: SliceWorld
   readonly #fetch: FetchRange
   readonly #fillsKey: string
+  #agreeing: Agreeing | undefined
 
   constructor(version: ObjectVersion, world: SliceWorld, fetch: FetchRange) {
     this.size = version.size
@@ -55,6 +67,11 @@ export class ObjectSlices {
     this.#world = world
     this.#fetch = fetch
     this.#fillsKey = sliceKey(version.keys, -1)
+  }
+
+  /** Whether another node fetches what was last wanted from here, and will be waited for. */
+  get isAwaited(): Promise<boolean> | undefined {
+    return this.#agreeing?.isAwaited
   }
 
   indexAt(position: number): number {
@@ -86,16 +103,17 @@ export class ObjectSlices {
 
   /** Begins to fetch the run of holes at `index`, or says that there is no room to hold it. */
   fill(index: number, lastWanted: number): Fill | undefined {
-    const lastIndex = this.#runEnd(index, lastWanted)
+    const run = { first: index, last: this.#runEnd(index, lastWanted) }
     const leaving = new Cancellation()
-    const fill = this.#begin(index, lastIndex, leaving)
-    if (fill === undefined) return undefined
-    const last = Math.min((lastIndex + 1) * this.sliceBytes, this.size) - 1
-    this.#fetch(index * this.sliceBytes, last, leaving).then(
-      (source) => fill.start(source),
-      (error: unknown) => fill.fail(error instanceof Error ? error : new Error(String(error))),
-    )
-    return fill
+    const work = this.#begin(run, leaving)
+    if (work === undefined) return undefined
+    const place = this.#agreementPlace()
+    if (place === undefined) this.#fetchInto(work.fill, run, leaving)
+    else {
+      this.#agreeing = agree(run, place, leaving)
+      void this.#agreeing.agreement.then((agreed) => this.#carryOut(agreed, work, run, leaving))
+    }
+    return work.fill
   }
 
   /**
@@ -103,8 +121,12 @@ export class ObjectSlices {
    * They are held for the rest of this turn of the event loop, in which readers may come.
    */
   adopt(open: () => StreamBody, first: number, last: number): boolean {
-    const fill = this.#begin(this.indexAt(first), this.indexAt(last))
-    if (fill === undefined) return false
+    const run = { first: this.indexAt(first), last: this.indexAt(last) }
+    const work = this.#begin(run)
+    if (work === undefined) return false
+    const { fill } = work
+    const place = this.#agreementPlace()
+    work.lease = place?.leases.insist(place.name, run)
     const holder = { position: first, advance: () => undefined }
     fill.attach(holder)
     fill.start(open())
@@ -118,29 +140,62 @@ export class ObjectSlices {
     return this.#fetch(first, Math.min(last, spanEnd), signal)
   }
 
-  #begin(firstIndex: number, lastIndex: number, leaving?: Cancellation): Fill | undefined {
-    const slices = Math.min(SLICES_OF_A_FILL, lastIndex - firstIndex + 1)
+  #fetchInto(fill: Fill, run: LeasedRun, leaving: Cancellation): void {
+    const last = Math.min((run.last + 1) * this.sliceBytes, this.size) - 1
+    this.#fetch(run.first * this.sliceBytes, last, leaving).then(
+      (source) => fill.start(source),
+      (error: unknown) => fill.fail(error instanceof Error ? error : new Error(String(error))),
+    )
+  }
+
+  #carryOut({ last, lease }: Agreement, work: Work, run: LeasedRun, leaving: Cancellation): void {
+    const { fill } = work
+    // Nothing was asked for them yet: where all have left, nothing is.
+    fill.endBefore(fill.isRead ? last + 1 : run.first)
+    if (fill.isEnded) {
+      lease?.release()
+      return
+    }
+    work.lease = lease
+    this.#fetchInto(fill, { first: run.first, last }, leaving)
+  }
+
+  #agreementPlace(): AgreementPlace | undefined {
+    const { leases, tiers } = this.#world
+    // In doubt nothing that others bring is believed.
+    if (leases?.isOn !== true || !leases.canShare(this.size) || tiers.isInDoubt) return undefined
+    const keyOf = (index: number): string => this.#keyOf(index)
+    return { leases, tiers, name: digest(this.#fillsKey), keyOf }
+  }
+
+  #begin({ first, last }: LeasedRun, leaving?: Cancellation): Work | undefined {
+    const slices = Math.min(SLICES_OF_A_FILL, last - first + 1)
     const bytes = slices * Math.min(this.sliceBytes, this.size)
     const release = this.#world.memory.reserve(bytes)
     if (release === undefined) return undefined
     const fill = new Fill({
       sliceBytes: this.sliceBytes,
       size: this.size,
-      firstIndex,
-      lastIndex,
+      firstIndex: first,
+      lastIndex: last,
       isHeld: (index) => this.#isCoveredElsewhere(index, fill),
-      onSlice: (index, slice) => this.#keep(index, slice),
+      onSlice: (index, slice) => {
+        this.#keep(index, slice)
+        work.lease?.passed(index, this.#world.tiers.shared(this.#keyOf(index)))
+      },
       onEnd: (isCutOff) => {
         if (isCutOff) leaving?.cancel()
+        work.lease?.release()
       },
       onFree: () => {
         release()
         this.#forget(fill)
       },
     })
+    const work: Work = { fill, lease: undefined }
     const fills = this.#world.fills.get(this.#fillsKey) ?? new Set()
     this.#world.fills.set(this.#fillsKey, fills.add(fill))
-    return fill
+    return work
   }
 
   #keep(index: number, lender: FillBuffer): void {

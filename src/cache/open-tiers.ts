@@ -14,6 +14,8 @@ export interface TiersUse {
   readonly onBack: () => void
   /** Purges may have been missed: what was received before this instant is not to be believed. */
   readonly trustedFrom: () => number
+  /** No other node uses the same Redis. */
+  readonly isAlone: () => boolean
   /** What the entries of one bucket may take in each tier that is bounded here. */
   readonly maxBytesOf: (bucket: string) => number | undefined
 }
@@ -34,7 +36,7 @@ function openTier(
   layer: CacheConfig['layers'][number],
   { memory, disk, redis }: CacheConfig,
   emit: Emit,
-  { onBack, maxBytesOf }: TiersUse,
+  { onBack, isAlone, maxBytesOf }: TiersUse,
 ): Tier | undefined {
   switch (layer) {
     case 'memory':
@@ -42,6 +44,6 @@ function openTier(
     case 'disk':
       return openDiskTier({ ...disk, maxBytesOf, now, emit, onBack })
     case 'redis':
-      return redis && openRedisTier({ config: redis, now, emit, random: Math.random })
+      return redis && openRedisTier({ config: redis, now, emit, random: Math.random, isAlone })
   }
 }

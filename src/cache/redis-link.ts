@@ -52,14 +52,13 @@ export class RedisLink {
   }
 
   /** Rejects when the budget is spent; an answer that comes later is ignored. */
-  async ask(command: string, ...args: readonly RedisArgument[]): Promise<unknown> {
-    if (this.#state !== 'up') throw new RedisAway('Redis stands aside')
-    try {
-      return await within(this.#connection.send(command, ...args), this.#options.config.timeoutMs)
-    } catch (error) {
-      if (isOutage(error)) this.#stepAside(error)
-      throw error
-    }
+  ask(command: string, ...args: readonly RedisArgument[]): Promise<unknown> {
+    return this.#ask(isOutage, command, args)
+  }
+
+  /** The same, for what Redis may forbid us and be of use all the same. */
+  askLeave(command: string, ...args: readonly RedisArgument[]): Promise<unknown> {
+    return this.#ask(isSilence, command, args)
   }
 
   close(): void {
@@ -67,6 +66,20 @@ export class RedisLink {
     clearTimeout(this.#probing)
     this.#opened.resolve()
     this.#connection.close()
+  }
+
+  async #ask(
+    isReason: (error: unknown) => boolean,
+    command: string,
+    args: readonly RedisArgument[],
+  ): Promise<unknown> {
+    if (this.#state !== 'up') throw new RedisAway('Redis stands aside')
+    try {
+      return await within(this.#connection.send(command, ...args), this.#options.config.timeoutMs)
+    } catch (error) {
+      if (isReason(error)) this.#stepAside(error)
+      throw error
+    }
   }
 
   #stepAside(error: unknown): void {
@@ -144,8 +157,11 @@ export function isAnswer(error: unknown): error is Error {
 const SAID_TO_EVERYONE = /^(?:NOAUTH|WRONGPASS|NOPERM|LOADING|MASTERDOWN|CLUSTERDOWN|BUSY)\b/
 
 function isOutage(error: unknown): boolean {
-  if (error instanceof RedisAway) return false
-  return !isAnswer(error) || SAID_TO_EVERYONE.test(error.message)
+  return isSilence(error) || (isAnswer(error) && SAID_TO_EVERYONE.test(error.message))
+}
+
+function isSilence(error: unknown): boolean {
+  return !(error instanceof RedisAway) && !isAnswer(error)
 }
 
 export function reasonOf(error: unknown): string {

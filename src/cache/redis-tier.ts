@@ -4,6 +4,7 @@
 
 import type { RedisConfig } from '../config/redis.ts'
 import type { Emit } from '../exchange/event.ts'
+import { RedisLeases } from './redis-leases.ts'
 import { isAnswer, RedisAway, RedisLink } from './redis-link.ts'
 import { packEntry, redisKey, unpackEntry } from './redis-value.ts'
 import { unlink, walkEntries } from './redis-walk.ts'
@@ -17,6 +18,8 @@ export interface RedisTierOptions {
   readonly emit: Emit
   /** In [0, 1). */
   readonly random: () => number
+  /** Nobody else uses this Redis: there is nobody to agree with. */
+  readonly isAlone?: () => boolean
   /** The most that may be on its way to Redis. */
   readonly maxPendingBytes?: number
   /** How old the numbers of entries and bytes may be when they are asked for. */
@@ -45,6 +48,7 @@ export function openRedisTier(options: RedisTierOptions): RedisTier {
 
 export class RedisTier implements Tier {
   readonly name = 'redis'
+  readonly leases: RedisLeases
   readonly #options: RedisTierOptions
   readonly #link: RedisLink
   readonly #writer: RedisWriter
@@ -57,6 +61,11 @@ export class RedisTier implements Tier {
     this.#options = options
     const { config, emit, random, maxPendingBytes = MAX_PENDING_BYTES } = options
     this.#link = new RedisLink({ config, emit, random })
+    this.leases = new RedisLeases({
+      config,
+      link: this.#link,
+      isAlone: options.isAlone ?? (() => false),
+    })
     this.#writer = new RedisWriter({ config, random, maxPendingBytes })
   }
 
@@ -143,6 +152,7 @@ export class RedisTier implements Tier {
 
   async close(): Promise<void> {
     this.#isClosed = true
+    this.leases.close()
     this.#link.close()
     await this.#writer.close()
   }

@@ -8,6 +8,7 @@ import { inspect } from './inspect.ts'
 import type { Inspected } from './inspect.ts'
 import { digest, headKey, validatorOf, variantKey } from './key.ts'
 import type { SliceKeys } from './key.ts'
+import type { Leases } from './lease.ts'
 import { LookupTally } from './lookup-tally.ts'
 import { ObjectSlices } from './object-slices.ts'
 import type { FetchRange, Fills, SliceSettings } from './object-slices.ts'
@@ -50,6 +51,14 @@ export interface RouteWorld {
   readonly memory: FillMemory
   readonly settings: SliceSettings
   readonly tally: LookupTally
+  /** Undefined where no other node can find what this one keeps. */
+  readonly leases?: Leases | undefined
+}
+
+/** What another node has kept of an object. */
+export interface FoundElsewhere {
+  readonly stored: StoredHead
+  readonly askedAt: number
 }
 
 export class RouteCache {
@@ -116,6 +125,37 @@ export class RouteCache {
     this.#world.tiers.put(base, entry)
     if (stored.selecting.length > 0)
       this.#world.tiers.put(variantKey(base, stored.selecting), entry)
+  }
+
+  /** Undefined where what others bring could not be had, or is not believed just now. */
+  get leases(): Leases | undefined {
+    const { leases, tiers } = this.#world
+    return leases?.isOn !== true || tiers.isInDoubt ? undefined : leases
+  }
+
+  /** What a lease on the head of an object goes by. */
+  leaseName(name: ObjectName): string {
+    return digest(this.nameOf(name))
+  }
+
+  /** Settles when other nodes can find the head that was kept last, or never will. */
+  shared(name: ObjectName): Promise<void> | undefined {
+    return this.#world.tiers.shared(this.nameOf(name))
+  }
+
+  /** What other nodes have kept meanwhile, for a request with these fields, if it is wanted. */
+  async lookElsewhere(
+    name: ObjectName,
+    headers: IncomingHttpHeaders,
+    isWanted: (lookup: Lookup) => boolean,
+  ): Promise<FoundElsewhere | undefined> {
+    const found = await this.#world.tiers.getShared(this.nameOf(name), (it) => {
+      const lookup = lookupOf(it)
+      const { stored } = lookup
+      return stored !== undefined && selects(stored.selecting, headers) && isWanted(lookup)
+    })
+    if (found?.entry.kind !== 'head') return undefined
+    return { stored: found.entry.stored, askedAt: found.entry.receivedAt }
   }
 
   /** Whether it was purged while it was asked for. */

@@ -2,6 +2,7 @@
 // never an error to whoever asks; `tier.contract.ts` holds all of them to it.
 
 import type { Loan } from '../exchange/body.ts'
+import type { Leases } from './lease.ts'
 import type { StoredHead } from './stored-head.ts'
 
 export type TierName = 'memory' | 'disk' | 'redis'
@@ -69,6 +70,8 @@ export interface Swept {
 
 export interface Tier {
   readonly name: TierName
+  /** Where other nodes find what is put here: how they agree who fetches it. */
+  readonly leases?: Leases
   /** A value, not a promise, where it can be had without waiting. Counts a hit or a miss. */
   get(key: string): Entry | undefined | Promise<Entry | undefined>
   /** What `get` would find, without a trace: counts nothing, is no use of it, removes nothing. */

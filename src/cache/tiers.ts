@@ -27,12 +27,14 @@ export type Shelves = Pick<
   | 'all'
   | 'bans'
   | 'get'
+  | 'getShared'
   | 'isAtHand'
   | 'isInDoubt'
   | 'look'
   | 'put'
   | 'remove'
   | 'settled'
+  | 'shared'
   | 'untouched'
 >
 
@@ -69,11 +71,13 @@ export class Tiers {
       bans: this.bans,
       isInDoubt: this.isInDoubt,
       get: (key) => this.#peek(key),
+      getShared: () => Promise.resolve(undefined),
       isAtHand: (key) => this.isAtHand(key),
       look: (key) => this.look(key),
       put: () => undefined,
       remove: () => undefined,
       settled: () => Promise.resolve(),
+      shared: () => undefined,
       untouched: () => shelves,
     }
     return shelves
@@ -105,6 +109,22 @@ export class Tiers {
     return undefined
   }
 
+  /** What other nodes may have put, though a faster tier has something older. Only what is wanted is promoted. */
+  async getShared(key: string, isWanted: (found: Found) => boolean): Promise<Found | undefined> {
+    const depth = this.#tiers.findIndex(({ leases }) => leases !== undefined)
+    const tier = this.#tiers[depth]
+    const from = this.#trustedFrom()
+    if (tier === undefined || from === Number.POSITIVE_INFINITY) return undefined
+    // It has been looked for and counted before.
+    const got = await Promise.resolve(this.#ask(tier, key, 'peek')).catch(missing)
+    return this.#judge(key, trusted(got, from), tier, depth, isWanted)
+  }
+
+  /** Settles when other nodes can have what was put last, or never will; undefined where they can by now. */
+  shared(key: string): Promise<void> | undefined {
+    return this.#pending.get(key)?.shared
+  }
+
   /** Without reading it and without waiting: true only where it is known for sure. */
   isAtHand(key: string): boolean {
     const pending = this.#pending.get(key)
@@ -121,7 +141,8 @@ export class Tiers {
   put(key: string, entry: Entry): void {
     const takers = this.#tiers.filter((tier) => this.#accepts(tier, entry))
     const work = takers.map((tier) => tier.put(key, entry))
-    this.#settle(key, entry, work)
+    const shared = work[takers.findIndex(({ leases }) => leases !== undefined)]
+    this.#settle(key, entry, work, shared instanceof Promise ? shared : undefined)
   }
 
   remove(key: string): void {
@@ -143,7 +164,12 @@ export class Tiers {
   }
 
   /** From now on it is so, though the slower tiers are still at it; what they cannot keep they drop. */
-  #settle(key: string, entry: Entry | undefined, work: readonly (void | Promise<void>)[]): void {
+  #settle(
+    key: string,
+    entry: Entry | undefined,
+    work: readonly (void | Promise<void>)[],
+    shared?: Promise<void>,
+  ): void {
     const slow = work.filter((part) => part instanceof Promise)
     if (slow.length === 0) return
     // Never given back, but left to the collector: a tier that gave up may still be writing it.
@@ -151,7 +177,8 @@ export class Tiers {
     const forget = (): void => {
       if (this.#pending.get(key) === pending) this.#pending.delete(key)
     }
-    const pending: Pending = { entry, written: Promise.allSettled(slow).then(forget) }
+    const written = Promise.allSettled(slow).then(forget)
+    const pending: Pending = { entry, written, shared }
     this.#pending.set(key, pending)
   }
 
@@ -193,15 +220,23 @@ export class Tiers {
     return undefined
   }
 
-  #judge(key: string, entry: Entry | undefined, tier: Tier, depth: number): Found | undefined {
+  #judge(
+    key: string,
+    entry: Entry | undefined,
+    tier: Tier,
+    depth: number,
+    isWanted: (found: Found) => boolean = always,
+  ): Found | undefined {
     if (entry === undefined) return undefined
     const ban = this.bans.covering(entry, tier.name === 'redis')
     if (ban !== undefined && !ban.isSoft) {
       void tier.remove(key)
       return undefined
     }
+    const found = { entry, tier: tier.name, staleSince: ban?.at }
+    if (!isWanted(found)) return undefined
     if (depth > 0) this.#promote(key, entry, depth)
-    return { entry, tier: tier.name, staleSince: ban?.at }
+    return found
   }
 
   #promote(key: string, entry: Entry, depth: number): void {
@@ -225,6 +260,12 @@ interface Pending {
   readonly entry: Entry | undefined
   /** Never rejects. */
   readonly written: Promise<void>
+  /** As far as other nodes see it. Never rejects. */
+  readonly shared: Promise<void> | undefined
+}
+
+function always(): boolean {
+  return true
 }
 
 /** A tier that fails is a miss; it says so itself. */

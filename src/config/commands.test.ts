@@ -60,7 +60,7 @@ cache:
   memory: {max_capacity: 1.5MiB, max_item_size_mb: 1, ttl_seconds: 5}
   disk: {cache_dir: elsewhere, max_disk_cache_size_mb: 7}
   warming: {concurrency: 3, rate_limit: 0.5}
-  redis: {enabled: true, redis_url: "rediss://me:hunter4@cache:1/2", redis_key_prefix: "x:", redis_ttl_seconds: 1, max_item_size: 2KB, timeout: 1s}
+  redis: {enabled: true, redis_url: "rediss://me:hunter4@cache:1/2", redis_key_prefix: "x:", redis_ttl_seconds: 1, max_item_size: 2KB, timeout: 1s, lease_wait: 0}
 buckets:
   - name: a
     path_prefix: /a b/

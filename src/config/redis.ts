@@ -36,6 +36,8 @@ export interface RedisConfig {
   readonly ttlMs: number
   readonly maxItemBytes: number
   readonly timeoutMs: number
+  /** The longest that a request waits for what another node is fetching; 0: not at all. */
+  readonly leaseWaitMs: number
 }
 
 const standardUrl = 'redis://localhost:6379'
@@ -122,6 +124,7 @@ export const redisSchema = section(
     redis_ttl_seconds: integer(1, 31_536_000).prefault(7200),
     max_item_size: size(1, 512 * 1024 * 1024).prefault('1MiB'),
     timeout: duration({ max: 60_000 }).prefault('50ms'),
+    lease_wait: duration({ min: 0, max: 60_000 }).prefault('500ms'),
   },
   onePlace,
   saidOnce,
@@ -184,6 +187,7 @@ export function toRedis(settings: RedisSettings): RedisConfig | undefined {
     ttlMs: settings.redis_ttl_seconds * 1000,
     maxItemBytes: settings.max_item_size,
     timeoutMs: settings.timeout,
+    leaseWaitMs: settings.lease_wait,
   }
 }
 
@@ -202,6 +206,7 @@ export function printRedis(redis: RedisConfig | undefined): object {
     redis_ttl_seconds: redis.ttlMs / 1000,
     max_item_size: formatSize(redis.maxItemBytes),
     timeout: formatDuration(redis.timeoutMs),
+    lease_wait: formatDuration(redis.leaseWaitMs),
   }
 }
 

@@ -6,7 +6,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 
 import type { CancelSignal } from '../primitives/cancel.ts'
 import { now } from '../primitives/clock.ts'
-import { decide } from '../cache/cache.ts'
+import { decide, HEAD_RUN } from '../cache/cache.ts'
 import type { CachePolicy, Lookup, ObjectSlices, RouteCache, StoredHead } from '../cache/cache.ts'
 import type { Verdict } from '../cache/cache.ts'
 import { Refusal } from '../exchange/refusal.ts'
@@ -25,6 +25,8 @@ import { Opening } from './opening.ts'
 import type { Plan } from './plan.ts'
 import { Renewals, within } from './renewals.ts'
 import { serveStored } from './serve-stored.ts'
+import type { Served } from './serve-stored.ts'
+import { askAmongNodes } from './shared-asking.ts'
 
 /** On whose behalf: an exchange's, or nobody's who waits for an answer. */
 export interface CacheVisit {
@@ -153,18 +155,10 @@ export class CachedOrigin {
     // An absence is thrown: it was a hit all the same.
     context.exchange.note('cache', outcome)
     const open = (): ObjectSlices => this.#slicesOf(stored, plan, context)
-    const { obtained, isHeld, isCollapsed } = serveStored(
-      stored,
-      plan,
-      { isJustReceived: false, at },
-      open,
-    )
-    const tell = (held: boolean): Obtained => {
-      if (!held && outcome.kind === 'hit')
-        context.exchange.note('cache', lackingBytes(outcome, isCollapsed))
-      return obtained
-    }
-    const held = isHeld()
+    const served = serveStored(stored, plan, { isJustReceived: false, at }, open)
+    const tell = (held: boolean): Obtained | Promise<Obtained> =>
+      held || outcome.kind !== 'hit' ? served.obtained : tellLack(served, outcome, context)
+    const held = served.isHeld()
     return held instanceof Promise ? held.then(tell) : tell(held)
   }
 
@@ -211,12 +205,23 @@ export class CachedOrigin {
     return this.#renewals.isRunning(this.#options.cache.nameOf(plan))
   }
 
+  /** Another node asks for its head just now. Leaves no trace. */
+  isAskedElsewhere(plan: Plan): Promise<boolean> {
+    const { cache } = this.#options
+    const { leases } = cache
+    if (leases === undefined) return Promise.resolve(false)
+    return leases.isTaken(cache.leaseName(plan), HEAD_RUN.first)
+  }
+
   #startOpening(plan: Plan, { headers, trail }: CachedContext): Opening<Taken> {
     const { intake, cache, askFor } = this.#options
     const name = cache.nameOf(plan)
-    const question = firstQuestion(plan, cache.grid)
+    const isAnswer = this.#answers(headers)
     const opening = new Opening((signal) =>
-      intake.take({ question, plan, headers }, askFor(signal, trail)),
+      askAmongNodes(cache, { name: plan, headers, held: undefined, isAnswer, signal }, () => {
+        const question = firstQuestion(plan, cache.grid)
+        return intake.take({ question, plan, headers }, askFor(signal, trail))
+      }),
     )
     this.#openings.set(name, opening)
     const close = (): void => {
@@ -224,6 +229,11 @@ export class CachedOrigin {
     }
     opening.answer.then(close, close)
     return opening
+  }
+
+  /** Whether what another node has kept would be served to a request at once. */
+  #answers(headers: IncomingHttpHeaders): (lookup: Lookup) => boolean {
+    return (lookup) => this.courseFor(lookup, headers, now()).kind === 'serve'
   }
 
   #useTaken(
@@ -234,8 +244,9 @@ export class CachedOrigin {
   ): Obtained | Promise<Obtained> {
     if (taken.kind === 'unstored') return this.#useUnstored(taken, plan, context, asking)
     const { stored, isKept, isFreshened, askedAt } = taken
-    const { why, isCollapsed } = asking
-    if (isCollapsed && !this.#isForAll(taken, plan, context)) {
+    const { why } = asking
+    const isCollapsed = asking.isCollapsed || taken.isElsewhere === true
+    if (asking.isCollapsed && !this.#isForAll(taken, plan, context)) {
       return this.#around(plan, context, why)
     }
     const ttlS = (stored.freshUntil - now()) / 1000
@@ -287,7 +298,7 @@ export class CachedOrigin {
       this.#serve(held, plan, context, { outcome: instead(held), at: now() })
     if (mayBeStale(verdict) && this.isSpared(plan)) return serveStale()
     const isCollapsed = this.isRenewing(plan)
-    const renewal = this.#renew(stored, plan, context)
+    const renewal = this.#renew(stored, plan, context, verdict.why)
     let taken: Taken | undefined
     try {
       taken = await within(mayBeStale(verdict) ? verdict.staleIfSlowMs : 0, renewal)
@@ -302,16 +313,41 @@ export class CachedOrigin {
     if (this.isSpared(plan)) return
     const trail = this.#options.createTrail()
     // How it ends is kept, in the cache or among the failures; the stale answer has been given.
-    this.#renew(stored, plan, { ...context, trail }).catch(() => undefined)
+    this.#renew(stored, plan, { ...context, trail }, 'stale').catch(() => undefined)
   }
 
-  #renew(stored: StoredHead, plan: Plan, { headers, trail }: CachedContext): Promise<Taken> {
+  #renew(
+    held: StoredHead,
+    plan: Plan,
+    { headers, trail }: CachedContext,
+    why: Stale['why'],
+  ): Promise<Taken> {
     const { cache, intake, askFor } = this.#options
-    return this.#renewals.renew(cache.nameOf(plan), () => {
-      const question = renewingQuestion(stored, plan, cache.settings)
-      return intake.take({ question, plan, headers, held: stored }, askFor(undefined, trail))
-    })
+    const ask = (): Promise<Taken> => {
+      const question = renewingQuestion(held, plan, cache.settings)
+      return intake.take({ question, plan, headers, held }, askFor(undefined, trail))
+    }
+    const isAnswer = this.#answers(headers)
+    const asking = { name: plan, headers, held, isAnswer, signal: undefined }
+    // Who wants the word of the origin takes no other's.
+    const share = (): Promise<Taken> =>
+      why === 'request' ? ask() : askAmongNodes(cache, asking, ask)
+    return this.#renewals.renew(cache.nameOf(plan), share)
   }
+}
+
+/** By now the bytes are asked for, here or of another node. */
+function tellLack(
+  { obtained, isCollapsed, slices }: Served,
+  outcome: Extract<CacheOutcome, { kind: 'hit' }>,
+  { exchange }: CachedContext,
+): Obtained | Promise<Obtained> {
+  const tell = (collapsed: boolean): Obtained => {
+    exchange.note('cache', lackingBytes(outcome, collapsed))
+    return obtained
+  }
+  const isAwaited = isCollapsed ? undefined : slices?.isAwaited
+  return isAwaited === undefined ? tell(isCollapsed) : isAwaited.then(tell)
 }
 
 /** A numbered part is S3's own cut of the object; only S3 knows where. */

@@ -62,12 +62,12 @@ export async function foresee(plan: Plan, context: Forecasting): Promise<Obtaine
   return follow(forecast.course, plan, context, lookup)
 }
 
-function follow(
+async function follow(
   course: Course,
   plan: Plan,
   context: Forecasting,
   lookup?: Lookup,
-): Obtained | Promise<Obtained> {
+): Promise<Obtained> {
   if (course.kind === 'refuse') throw onlyIfCached()
   if (course.kind === 'pass') return around(plan, course.why, context)
   const stored = lookup?.stored
@@ -76,7 +76,7 @@ function follow(
   }
   const held = { stored, lookup }
   if (course.kind === 'revalidate') return renew(course, held, plan, context)
-  if (course.kind === 'refresh') renewBehind(stored, plan, context)
+  if (course.kind === 'refresh') await renewBehind(stored, plan, context)
   return serve(stored, plan, hit(held, now()), context)
 }
 
@@ -87,11 +87,12 @@ function around(plan: Plan, why: Why, { forecast, ask }: Forecasting): Promise<O
   return obtain(plan, async (question) => ask(question))
 }
 
-function open(plan: Plan, why: Why, context: Forecasting): Promise<Obtained> {
+async function open(plan: Plan, why: Why, context: Forecasting): Promise<Obtained> {
   const { cached, forecast } = context
   forecast.isUnshared = cached.isUnshared(plan)
   if (forecast.isUnshared) return around(plan, why, context)
-  forecast.isCollapsed = cached.runningOpening(plan) !== undefined
+  forecast.isCollapsed =
+    cached.runningOpening(plan) !== undefined || (await cached.isAskedElsewhere(plan))
   const outcome = { ...forwarded(why), isCollapsed: forecast.isCollapsed }
   return askFirst(firstQuestion(plan, cached.cache.settings), outcome, context)
 }
@@ -111,20 +112,30 @@ function askFirst(
   }
 }
 
-function renewBehind(stored: StoredHead, plan: Plan, { cached, forecast }: Forecasting): void {
+async function renewBehind(
+  stored: StoredHead,
+  plan: Plan,
+  { cached, forecast }: Forecasting,
+): Promise<void> {
   forecast.isSpared = cached.isSpared(plan)
   if (forecast.isSpared) return
-  forecast.isCollapsed = cached.isRenewing(plan)
+  forecast.isCollapsed = cached.isRenewing(plan) || (await cached.isAskedElsewhere(plan))
   forecast.behind = renewingQuestion(stored, plan, cached.cache.settings)
 }
 
-function renew(verdict: Stale, held: Stored, plan: Plan, context: Forecasting): Promise<Obtained> {
+async function renew(
+  verdict: Stale,
+  held: Stored,
+  plan: Plan,
+  context: Forecasting,
+): Promise<Obtained> {
   const { cached, forecast } = context
   const { stored } = held
   const serveStale = (): Promise<Obtained> => serve(stored, plan, instead(held), context)
   forecast.isSpared = mayBeStale(verdict) && cached.isSpared(plan)
   if (forecast.isSpared) return serveStale()
-  forecast.isCollapsed = cached.isRenewing(plan)
+  forecast.isCollapsed =
+    cached.isRenewing(plan) || (verdict.why === 'stale' && (await cached.isAskedElsewhere(plan)))
   const outcome = { ...forwarded(verdict.why), isCollapsed: forecast.isCollapsed }
   try {
     return askFirst(renewingQuestion(stored, plan, cached.cache.settings), outcome, context)

@@ -37,6 +37,8 @@ export type Taken =
       /** For the next request too. */
       readonly isKept: boolean
       readonly askedAt: number
+      /** Another node had it: nobody was asked here. */
+      readonly isElsewhere?: true
     }
   | {
       readonly kind: 'unstored'
@@ -162,8 +164,8 @@ export class ObjectIntake {
       head,
       tags: tagsOf(head, plan.key),
     }
-    cache.keep(plan, stored, askedAt)
     if (!isHead && head.size !== 0) return this.#takeBytes(delivered, stored, reception)
+    cache.keep(plan, stored, askedAt)
     delivered.discard()
     return { kind: 'stored', stored, isFreshened: false, isKept: true, askedAt }
   }
@@ -180,6 +182,8 @@ export class ObjectIntake {
     const first = Math.ceil(delivered.first / sliceBytes) * sliceBytes
     const last = delivered.last ?? slices.size - 1
     const isAdopted = slices.adopt(() => delivered.body(first, last), first, last)
+    // Who finds the head elsewhere is to hear that the bytes are on their way.
+    cache.keep(plan, stored, askedAt)
     // There may be room for the next.
     if (!isAdopted) return unstored(delivered, false, false)
     return { kind: 'stored', stored, isFreshened: false, isKept: true, askedAt }

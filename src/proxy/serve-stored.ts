@@ -20,6 +20,8 @@ export interface Served {
   isHeld(): boolean | Promise<boolean>
   /** They are on their way for somebody else. */
   readonly isCollapsed: boolean
+  /** Where they come from; undefined where they are all here. */
+  readonly slices: ObjectSlices | undefined
 }
 
 /** What was received for this very request comes from the origin, and has no age to tell of. */
@@ -61,7 +63,7 @@ export function serveStored(
 type Common = Omit<Obtained, 'body'>
 
 function atOnce(obtained: Obtained): Served {
-  return { obtained, isHeld: () => true, isCollapsed: false }
+  return { obtained, isHeld: () => true, isCollapsed: false, slices: undefined }
 }
 
 const NOTHING = new Uint8Array(0)
@@ -88,7 +90,7 @@ function ranged(common: Common, range: ByteRange, slices: ObjectSlices): Served 
   }
   const body = new SliceBody(slices, range, ahead)
   const { isFollowing: isCollapsed } = body
-  return { obtained: { ...common, body }, isHeld: () => body.prepare(), isCollapsed }
+  return { obtained: { ...common, body }, isHeld: () => body.prepare(), isCollapsed, slices }
 }
 
 function several(
@@ -104,5 +106,5 @@ function several(
   const { contentType } = common.head
   const body = multipartBody({ ranges, size, contentType, first, open })
   const obtained = { ...common, body, multipartType: body.contentType }
-  return { obtained, isHeld: () => first.prepare(), isCollapsed: first.isFollowing }
+  return { obtained, isHeld: () => first.prepare(), isCollapsed: first.isFollowing, slices }
 }

@@ -39,6 +39,17 @@ describe('a published ban', { skip }, () => {
     )
   })
 
+  test('is not all that nodes meet for: each knows whether it is alone', async (t) => {
+    const config = redisConfig({ at: (await serverFor(t)).url })
+    const { stream: one } = nodeFor(t, config, { nodeId: '1' })
+    await until(() => one.isAlone, 'it is alone')
+    const { stream: other } = nodeFor(t, config, { nodeId: '2' })
+    await until(() => !one.isAlone, 'there is another')
+    assert.equal(other.isAlone, false)
+    await other.close()
+    await until(() => one.isAlone, 'the other has left')
+  })
+
   test('is not acknowledged by a node that has not applied it yet, and that is waited for a while', async (t) => {
     const config = redisConfig({ at: (await serverFor(t)).url })
     const held = Promise.withResolvers<void>()

@@ -32,6 +32,7 @@ export function redisConfig(given: Partial<RedisConfig> & { readonly at?: string
     maxItemBytes: MIB,
     // Wide, so that a busy machine is not taken for a hanging Redis.
     timeoutMs: 10_000,
+    leaseWaitMs: 500,
     ...rest,
   }
 }

@@ -1,0 +1,50 @@
+// Who fetches what, agreed among nodes that share a place for what they keep: who is first takes a
+// lease, and who comes after waits for what the first one brings. Only a courtesy: nobody waits long,
+// and whoever has waited in vain fetches for itself.
+
+import type { CancelSignal } from '../primitives/cancel.ts'
+
+/** Neighbouring slices, both ends included. */
+export interface LeasedRun {
+  readonly first: number
+  readonly last: number
+}
+
+/** What stands for a head, which is one thing. */
+export const HEAD_RUN: LeasedRun = { first: 0, last: 0 }
+
+export interface Leases {
+  /** False: there is nobody to agree with, or no way to, and nothing is to be asked here. */
+  readonly isOn: boolean
+  /** Whether others can find the slices of an object where this node leaves them. */
+  canShare(objectBytes: number): boolean
+  /** Never rejects. Sent before this returns. */
+  claim(name: string, run: LeasedRun): Promise<Claim>
+  /** Whatever others do: it is on its way already, or has been waited for. */
+  insist(name: string, run: LeasedRun): Lease
+  /** Whether another fetches it. Leaves no trace. */
+  isTaken(name: string, index: number): Promise<boolean>
+  /** Until the other has ended, or it is there, or patience is at its end. Never rejects. */
+  wait(name: string, index: number, until: WaitEnd): Promise<void>
+}
+
+export type Claim =
+  /** From the first of the run on, those that nobody else fetches. */
+  | { readonly kind: 'granted'; readonly lease: Lease; readonly last: number }
+  /** Another fetches the first of them. */
+  | { readonly kind: 'taken' }
+  /** There is nothing to wait for, and nobody is to wait for this. */
+  | { readonly kind: 'off' }
+
+export interface WaitEnd {
+  readonly signal: CancelSignal | undefined
+  readonly isThere?: () => Promise<boolean>
+}
+
+/** Renewed until it is released; ends by itself where whoever has it dies. */
+export interface Lease {
+  /** The slices up to this one are fetched, and others can find them when `kept` has settled. */
+  passed(index: number, kept: Promise<void> | undefined): void
+  /** When what has passed is kept. For so long after it nobody waits for another lease of this name. */
+  release(openMs?: number): void
+}
