@@ -12,6 +12,9 @@ import type { Issuer } from '../support/issuer.ts'
 import { bearer, keyPair, SECRET, signer, token } from '../support/tokens.ts'
 import { until } from '../support/until.ts'
 
+const SIGNING = ['k1', 'k2'].map((id) => ({ id, secret: `${id} signs: Hq7Zt2Lr9Yp4Nc6Wb1Mf8Gd3` }))
+/** Nobody is asked. */
+const OPA = 'http://127.0.0.1:8181'
 const TOKEN = 'v7Kq-2mZx9Rt4Lw8Yb1Nc'
 const key = keyPair('P-256')
 const THREADS = 2
@@ -40,6 +43,8 @@ before(async () => {
           name: 'own',
           hosts: ['a.test'],
           auth: { enabled: true, jwt: own },
+          signed_urls: { enabled: true, keys: SIGNING, revoked: ['lost'] },
+          authorization: { type: 'opa', url: OPA, policy_path: 'sluice/authz/allow' },
           ip_filter: { allowlist: ['127.0.0.0/8', '::1'], blocklist: ['10.0.0.1'] },
           cors: { origins: ['https://app.test'], max_age: 60 },
         }),
@@ -104,6 +109,8 @@ test('/admin/auth tells of an open bucket that it is open', async () => {
     path_prefix: '/files',
     guarded: false,
     tokens: null,
+    signed_urls: null,
+    authorization: null,
     ip_filter: { allowlist: 0, blocklist: 0 },
     cors: null,
   })
@@ -123,6 +130,13 @@ test('/admin/auth tells by what a bucket is guarded, and no secret', async () =>
       claim_rules: 1,
       keys: [{ kid: null, algorithms: ['HS256'] }],
       key_set: null,
+      remembered: 0,
+    },
+    signed_urls: { keys: ['k1', 'k2'], revoked: 1 },
+    authorization: {
+      url: OPA,
+      policy_path: 'sluice/authz/allow',
+      fail_mode: 'closed',
       remembered: 0,
     },
     ip_filter: { allowlist: 2, blocklist: 1 },
