@@ -116,6 +116,9 @@ export class BanStream {
     const saved = position.load()
     this.#hasPosition = isStreamId(saved)
     this.#position = isStreamId(saved) ? saved : STREAM_START
+    // What is kept from now on must not be believed by a later life that has missed a ban, even if
+    // this one ends before it has heard of any.
+    if (!this.#hasPosition) position.save(STREAM_START)
     this.#currency = new Currency(clocks, this.#limits)
 
     const onReady = (): void => undefined

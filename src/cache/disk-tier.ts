@@ -152,9 +152,9 @@ export class DiskTier implements Tier {
     return this.#read([], ({ index }) => this.#bans.settleHeard(index.database))
   }
 
-  /** Undefined where other nodes were never listened to, and while the folder cannot be used. */
-  heardUntil(): string | undefined {
-    return this.#read(undefined, ({ index }) => readHeard(index.database))
+  /** Undefined where other nodes were never listened to; `unknown` is for when that cannot be said. */
+  heardUntil(unknown: string): string | undefined {
+    return this.#read(unknown, ({ index }) => readHeard(index.database))
   }
 
   /** The folder cannot be used: what is in it may come back. */

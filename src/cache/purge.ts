@@ -5,7 +5,7 @@
 import { randomUUID } from 'node:crypto'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 
-import { decodeBan } from './ban-record.ts'
+import { decodeBan, STREAM_START } from './ban-record.ts'
 import type { Ban, BanRule } from './ban.ts'
 import { matcherFor } from './bans.ts'
 import type { Bans, Matcher } from './bans.ts'
@@ -104,7 +104,8 @@ export class Purges {
 
   /** How far the bans of other nodes are known to what is on disk; with all there are of those. */
   heardUntil(): string | undefined {
-    const until = this.#disk?.heardUntil()
+    // Where it cannot be said, no ban that ever was may be missing.
+    const until = this.#disk?.heardUntil(STREAM_START)
     this.#isListeningFromDisk = this.#disk?.isAway !== true
     // Another thread may have saved more since: what it has heard counts here, too.
     this.restore()

@@ -209,3 +209,23 @@ test(
     assert.equal(await ask(again, 'kept'), 'HIT second')
   },
 )
+
+test(
+  'what a node kept before it heard of any ban is not believed when bans are gone',
+  { skip },
+  async () => {
+    redis.pause()
+    try {
+      const away = await start('away')
+      await keep(away, 'purged')
+      await stop(away)
+    } finally {
+      redis.resume()
+    }
+    const other = await start('other')
+    for (const key of ['purged', 'another']) await purge(other, key)
+    await redis.command('XTRIM', 'sluice:bans', 'MAXLEN', '1')
+    const node = await settled(await start('away'))
+    assert.equal(await ask(node, 'purged'), 'MISS second')
+  },
+)
