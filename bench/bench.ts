@@ -35,7 +35,7 @@ const BUSY_LOAD = 0.5
 const ADVICE = 'CPU per request still means something, requests per second do not'
 
 async function bench(options: Options): Promise<void> {
-  const missing = missingPrograms(options.road)
+  const missing = missingPrograms(options)
   if (missing.length > 0) throw new Error(`not installed: ${missing.join(', ')}`)
   mkdirSync(RESULTS, { recursive: true })
   const machine = describeMachine()
@@ -49,7 +49,7 @@ async function bench(options: Options): Promise<void> {
   await Promise.all([origin, ...contenders.map(({ child }) => child)].map(end))
   console.log(`${linesTable(lines)}\n`)
 
-  const micro = measureMicro()
+  const micro = await measureMicro()
   console.log(microTable(micro))
   const name = new Date().toISOString().replaceAll(':', '-').slice(0, 19)
   const file = join(RESULTS, `${name}.json`)

@@ -7,6 +7,8 @@ import { fileURLToPath } from 'node:url'
 
 import type { Child } from '../test/support/children.ts'
 import { RUNTIME_FLAGS } from '../test/support/sluice.ts'
+import { GUARD } from './guard.ts'
+import type { Guard } from './guard.ts'
 import { openNginxCache, openNginxProxy, openOrigin } from './nginx.ts'
 import type { Road, Size } from './options.ts'
 import { freePort, listening, run } from './place.ts'
@@ -18,6 +20,8 @@ export interface Contender {
   /** Whose CPU time is measured, where that is not the child itself. */
   readonly workerPid?: number
   readonly url: (size: Size) => string
+  /** What a request brings beside what every one has, as `Name: value`. */
+  readonly headers?: readonly string[]
 }
 
 export interface StageOptions {
@@ -26,6 +30,8 @@ export interface StageOptions {
   readonly road: Road
   /** Where Sluice is to write a CPU profile, if it is. */
   readonly profileFolder: string | undefined
+  /** What guards a bucket, instead of what people put in the place of Sluice. */
+  readonly guarded: boolean
 }
 
 const BUCKET = 'bucket'
@@ -39,21 +45,27 @@ export interface Contest {
 }
 
 export async function openContest(options: StageOptions): Promise<Contest> {
-  const { folder, sizes, road, profileFolder } = options
+  const { folder, sizes, road, profileFolder, guarded } = options
   const root = join(folder, 'objects')
   mkdirSync(join(root, BUCKET), { recursive: true })
   for (const size of sizes) {
     writeFileSync(join(root, BUCKET, keyOf(size)), Buffer.alloc(size.bytes, 'x'))
   }
   const origin = await openOrigin({ folder, root, bucket: BUCKET })
-  const stage = { folder, originPort: origin.port, road, profileFolder }
-  const sluice = await openSluice(stage, 'sluice', false)
-  const logging = await openSluice(
-    { ...stage, profileFolder: undefined },
-    'sluice, access log',
-    true,
-  )
+  const stage = { folder, originPort: origin.port, road }
+  const profiled = guarded ? undefined : profileFolder
+  const sluice = await openSluice({ ...stage, name: 'sluice', profileFolder: profiled })
   const doNothing = await openDoNothing(folder, sluice, sizes)
+  if (guarded) {
+    const guard = await openSluice({
+      ...stage,
+      name: 'sluice, guarded',
+      profileFolder,
+      guard: GUARD,
+    })
+    return { origin: origin.child, contenders: [doNothing, sluice, guard] }
+  }
+  const logging = await openSluice({ ...stage, name: 'sluice, access log', accessLog: true })
   const others = await openOthers(stage)
   return { origin: origin.child, contenders: [doNothing, ...others, sluice, logging] }
 }
@@ -97,14 +109,20 @@ interface Stage {
   readonly folder: string
   readonly originPort: number
   readonly road: Road
-  readonly profileFolder: string | undefined
 }
 
-async function openSluice(stage: Stage, name: string, accessLog: boolean): Promise<Contender> {
-  const { folder, profileFolder } = stage
+interface SluiceStage extends Stage {
+  readonly name: string
+  readonly profileFolder?: string | undefined
+  readonly accessLog?: boolean
+  readonly guard?: Guard
+}
+
+async function openSluice(stage: SluiceStage): Promise<Contender> {
+  const { folder, profileFolder, name, guard } = stage
   const port = await freePort()
   const file = join(folder, `sluice-${port}.yaml`)
-  writeFileSync(file, JSON.stringify(configuration(port, accessLog, stage)))
+  writeFileSync(file, JSON.stringify(configuration(port, stage)))
   const program = fileURLToPath(new URL('../src/main.ts', import.meta.url))
   const profiling =
     profileFolder === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileFolder}`]
@@ -120,13 +138,12 @@ async function openSluice(stage: Stage, name: string, accessLog: boolean): Promi
   // The lines are written and not read: reading them would be work for the load's core.
   const child = run('server', ['/bin/sh', '-c', 'exec "$0" "$@" > /dev/null', ...command])
   await listening(child, port)
-  return { name, child, url: urlAt(port) }
+  return { name, child, url: urlAt(port), headers: guard?.headers ?? [] }
 }
 
 function configuration(
   port: number,
-  accessLog: boolean,
-  { originPort, road, folder }: Stage,
+  { originPort, road, folder, accessLog = false, guard }: SluiceStage,
 ): object {
   return {
     server: { address: `127.0.0.1:${port}`, threads: 1, shutdown: { drain: '1s' } },
@@ -138,6 +155,7 @@ function configuration(
             memory: { max_cache_size_mb: 256, max_item_size_mb: 256 },
             disk: { enabled: road === 'disk', cache_dir: join(folder, `cache-${port}`) },
           },
+    ...guard?.sections,
     buckets: [
       {
         name: BUCKET,
@@ -148,6 +166,7 @@ function configuration(
           access_key: 'AKIAIOSFODNN7EXAMPLE',
           secret_key: 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY',
         },
+        ...guard?.bucket,
       },
     ],
     admin: { address: '127.0.0.1:0' },

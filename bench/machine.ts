@@ -3,7 +3,7 @@
 import { cpus, loadavg, release, totalmem } from 'node:os'
 import { spawnSync } from 'node:child_process'
 
-import type { Road } from './options.ts'
+import type { Options } from './options.ts'
 import { coresOf, findProgram } from './place.ts'
 
 export interface Machine {
@@ -38,8 +38,8 @@ export function describeMachine(): Machine {
 }
 
 /** What the run needs and is not here. */
-export function missingPrograms(road: Road): string[] {
-  const others = road === 'memory' ? ['varnishd'] : []
+export function missingPrograms({ road, guarded }: Pick<Options, 'road' | 'guarded'>): string[] {
+  const others = road === 'memory' && !guarded ? ['varnishd'] : []
   return ['nginx', 'wrk', ...others].filter((name) => findProgram(name) === undefined)
 }
 

@@ -34,13 +34,13 @@ const LONG_BYTES = 1024 * 1024
 const TICK_US = 10_000
 
 export async function measure(
-  { name, child, workerPid = child.pid, url }: Contender,
+  { name, child, workerPid = child.pid, url, headers = [] }: Contender,
   size: Size,
   seconds: number,
 ): Promise<Measurement> {
   const before = cpuUs(workerPid)
   const startedAt = performance.now()
-  const report = await load(url(size), size.connections, seconds)
+  const report = await load(url(size), headers, size.connections, seconds)
   const wallUs = (performance.now() - startedAt) * 1000
   const usedUs = cpuUs(workerPid) - before
   if (report.failures > 0) throw new Error(`${name}, ${size.name}: ${report.failures} failures`)
@@ -57,9 +57,15 @@ export async function measure(
   }
 }
 
-async function load(url: string, connections: number, seconds: number): Promise<WrkReport> {
+async function load(
+  url: string,
+  headers: readonly string[],
+  connections: number,
+  seconds: number,
+): Promise<WrkReport> {
   const amounts = ['-t1', `-c${connections}`, `-d${seconds}s`, '--timeout', '30s']
-  const text = await output('load', ['wrk', ...amounts, '--latency', '-s', REPORT, url])
+  const fields = headers.flatMap((header) => ['-H', header])
+  const text = await output('load', ['wrk', ...amounts, ...fields, '--latency', '-s', REPORT, url])
   return JSON.parse(text.slice(text.lastIndexOf('\n{')))
 }
 

@@ -1,8 +1,6 @@
 // The steps every request takes, alone and in nanoseconds, beside what they may cost. Runs after
 // the benchmark, and by itself.
 
-import { SignedUrls } from '../src/access/signed-urls.ts'
-import { signatureOf, signingKey } from '../src/access/url-signature.ts'
 import { Exchange } from '../src/exchange/exchange.ts'
 import { parseTarget } from '../src/http/path.ts'
 import { parseRange } from '../src/http/range.ts'
@@ -10,9 +8,10 @@ import { RequestIds } from '../src/http/request-id.ts'
 import { accessLine } from '../src/observe/access-log.ts'
 import { ExchangeTally } from '../src/observe/exchange-tally.ts'
 import { createSigner } from '../src/origin/sign.ts'
-import { Secret } from '../src/primitives/secret.ts'
 import { RouteTable } from '../src/routing/routing.ts'
+import { measureAccess } from './micro-access.ts'
 import { figure, table } from './table.ts'
+import { BATCH, nothingWasTimed, time } from './time.ts'
 
 export interface Micro {
   readonly step: string
@@ -21,24 +20,17 @@ export interface Micro {
   readonly budgetNs: number | undefined
 }
 
-const ROUNDS = 9
-const ROUND_MS = 40
-const BATCH = 1000
-
-/** Keeps results alive: a loop whose results nobody uses may be left out by the compiler. */
-let kept: unknown
-
-export function measureMicro(): Micro[] {
+export async function measureMicro(): Promise<Micro[]> {
   return [
     { step: 'route match, 50 prefixes', ns: time(routeMatch()), budgetNs: 100 },
     { step: 'route match, 50 with names', ns: time(namedMatch()), budgetNs: undefined },
-    { step: 'signed address', ns: time(signedAddress()), budgetNs: 6000 },
     { step: 'path parse', ns: time(pathParse()), budgetNs: undefined },
     { step: 'range parse', ns: time(() => parseRange('bytes=0-1048575')), budgetNs: undefined },
     { step: 'signature', ns: time(signature()), budgetNs: 6000 },
     { step: 'request id', ns: time(requestId()), budgetNs: undefined },
     { step: 'access line', ns: time(line()), budgetNs: undefined },
     { step: 'metrics of a memory hit', ns: time(tally()), budgetNs: 300 },
+    ...(await measureAccess()),
   ]
 }
 
@@ -50,23 +42,6 @@ export function microTable(micro: readonly Micro[]): string {
     budgetNs !== undefined && ns > budgetNs ? 'over' : '',
   ])
   return table([['step', 'ns', 'budget ns', ''], ...rows], 1)
-}
-
-/** Nanoseconds of one call, in the best of several rounds: the others were disturbed. */
-function time(step: (turn: number) => unknown): number {
-  let best = Number.POSITIVE_INFINITY
-  for (let round = 0; round < ROUNDS; round += 1) {
-    const startedAt = performance.now()
-    let calls = 0
-    let elapsedMs = 0
-    while (elapsedMs < ROUND_MS) {
-      for (let turn = 0; turn < BATCH; turn += 1) kept = step(turn)
-      calls += BATCH
-      elapsedMs = performance.now() - startedAt
-    }
-    best = Math.min(best, (elapsedMs * 1e6) / calls)
-  }
-  return best
 }
 
 function routeMatch(): (turn: number) => unknown {
@@ -85,25 +60,6 @@ function namedMatch(): (turn: number) => unknown {
   )
   const paths = apps.map((app) => `${app}/acme/files/2024/picture.jpg`)
   return (turn) => routes.match('cdn.example.com', paths[turn % paths.length] ?? '')
-}
-
-function signedAddress(): (turn: number) => unknown {
-  const secret = 'Vq7mZ2xW9eR4tY1uB8oP3aS6dF5gH0jKc2N'
-  const keys = [{ id: 'k1', secret: new Secret(secret) }]
-  const urls = new SignedUrls({ enabled: true, keys, allowNetworks: false, revoked: [] })
-  const key = signingKey(secret)
-  const requests = Array.from({ length: BATCH }, (_, index) => {
-    const path = `/products/images/2024/${index}.jpg`
-    const expires = String(Math.ceil(Date.now() / 1000) + 3600)
-    const rest = { scope: undefined, network: undefined, id: undefined, versionId: undefined }
-    const signature = signatureOf({ method: 'GET', path, expires, keyId: 'k1', ...rest }, key)
-    const query = `sl-key=k1&sl-expires=${expires}&sl-sig=${signature}`
-    return { method: 'GET', path, query, host: undefined, headers: {}, hasBody: false } as const
-  })
-  return (turn) => {
-    const request = requests[turn]
-    return request && urls.admit({ request, address: '192.0.2.1' })
-  }
 }
 
 function pathParse(): () => unknown {
@@ -172,6 +128,6 @@ function finishedExchange(): Exchange {
 }
 
 if (import.meta.main) {
-  console.log(microTable(measureMicro()))
-  if (kept === undefined) throw new Error('nothing was measured')
+  console.log(microTable(await measureMicro()))
+  if (nothingWasTimed()) throw new Error('nothing was measured')
 }

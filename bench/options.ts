@@ -17,13 +17,16 @@ export interface Options {
   readonly cpuProfile: boolean
   /** Where the objects are served from: fetched every time, or kept in a tier. */
   readonly road: Road
+  /** Beside the others a Sluice that asks who comes, from where and how often. */
+  readonly guarded: boolean
 }
 
 export const ROADS = ['origin', 'memory', 'disk'] as const
 export type Road = (typeof ROADS)[number]
 
-export const USAGE = `npm run bench -- [--from origin] [--quick] [--only 1KB] [--cpu-prof]
+export const USAGE = `npm run bench -- [--from origin] [--guarded] [--quick] [--only 1KB] [--cpu-prof]
   --from ROAD  origin (signed misses), memory or disk (hits)
+  --guarded    beside do-nothing and Sluice a Sluice that asks for a JWT, three claims, an address and a limit
   --quick      one short round
   --only SIZE  1KB, 64KB, 1MB or 100MB; may be repeated
   --cpu-prof   Sluice writes a CPU profile beside the results, and is slower for it`
@@ -43,17 +46,19 @@ export function readOptions(argv: readonly string[]): Options {
     args: [...argv],
     options: {
       from: { type: 'string', default: 'origin' },
+      guarded: { type: 'boolean', default: false },
       quick: { type: 'boolean', default: false },
       only: { type: 'string', multiple: true, default: [] },
       'cpu-prof': { type: 'boolean', default: false },
     },
   })
-  const { quick, only, from, 'cpu-prof': cpuProfile } = values
+  const { quick, only, from, guarded, 'cpu-prof': cpuProfile } = values
   const sizes = only.length === 0 ? SIZES : only.map(sizeNamed)
   const road = roadNamed(from)
+  const what = { sizes, cpuProfile, road, guarded }
   return quick
-    ? { sizes, cpuProfile, road, rounds: 1, roundSeconds: 2, warmUpSeconds: 2 }
-    : { sizes, cpuProfile, road, rounds: 3, roundSeconds: 4, warmUpSeconds: 3 }
+    ? { ...what, rounds: 1, roundSeconds: 2, warmUpSeconds: 2 }
+    : { ...what, rounds: 3, roundSeconds: 4, warmUpSeconds: 3 }
 }
 
 function sizeNamed(name: string): Size {

@@ -92,7 +92,7 @@ test('a token is good from nbf to exp, with the leeway at both ends', () => {
     until: Number.POSITIVE_INFINITY,
     from: Number.NEGATIVE_INFINITY,
   })
-  for (const wrong of ['100', true, [1], Number.NaN, {}]) {
+  for (const wrong of ['100', true, [1], Number.NaN, {}, null]) {
     assert.equal(validityOf({ exp: wrong }, 0), undefined)
     assert.equal(validityOf({ nbf: wrong }, 0), undefined)
     assert.equal(validityOf({ iat: wrong }, 0), undefined)

@@ -30,8 +30,9 @@ export function validityOf(claims: Claims, leewayMs: number): Validity | undefin
 }
 
 function instant(claims: Claims, name: string): number | undefined {
-  const value = own(claims, name)
-  if (value === undefined) return undefined
+  // Null is no instant, and not the same as none: what was to end shall not be good for ever.
+  if (!Object.hasOwn(claims, name)) return undefined
+  const value = claims[name]
   return typeof value === 'number' && Number.isFinite(value) ? value * 1000 : Number.NaN
 }
 

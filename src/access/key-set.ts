@@ -7,6 +7,7 @@ import type { Algorithm } from '../config/jwt-keys.ts'
 import type { Emit } from '../exchange/event.ts'
 import { Refusal, retryAfter } from '../exchange/refusal.ts'
 import { monotonic, now } from '../primitives/clock.ts'
+import { withoutQueryValues } from '../primitives/secret.ts'
 import { readJson } from './issuer-document.ts'
 import { describeKey } from './describe.ts'
 import type { KeySetDescription } from './describe.ts'
@@ -61,7 +62,7 @@ export class KeySet {
     const { jwksUrl, issuers } = this.#options.jwt
     const waitMs = Math.max(0, this.#unknownAskedAt + UNKNOWN_KEY_MS - monotonic())
     return {
-      url: jwksUrl ?? (issuers[0] ?? '').replace(/\/$/, '') + DISCOVERY,
+      url: withoutQueryValues(jwksUrl ?? (issuers[0] ?? '').replace(/\/$/, '') + DISCOVERY),
       keys: this.#keys?.map(describeKey),
       lastRefresh: this.#last,
       nextRefreshAt: now() + Math.max(0, this.#nextTryAt - monotonic()),
@@ -156,7 +157,7 @@ export class KeySet {
     if (isFailing === this.#isFailing || this.#closing.signal.aborted) return
     this.#isFailing = isFailing
     const { jwksUrl, issuers } = this.#options.jwt
-    const url = jwksUrl ?? issuers[0] ?? ''
+    const url = withoutQueryValues(jwksUrl ?? issuers[0] ?? '')
     this.#options.emit({ kind: 'key-set', url, state: isFailing ? 'failed' : 'loaded', reason })
   }
 }

@@ -26,6 +26,7 @@ const COMPACT = /^[\w-]+\.[\w-]+\.[\w-]+$/
 /** Undefined for what is no signed token in the compact form, or asks for what is not done here. */
 export function parseHead(token: string): TokenHead | undefined {
   if (token.length > MOST_CHARACTERS || !COMPACT.test(token)) return undefined
+  if (!isCanonical(token.slice(token.lastIndexOf('.') + 1))) return undefined
   const head = parseObject(Buffer.from(token.slice(0, token.indexOf('.')), 'base64url'))
   // RFC 7515 §4.1.11: what is critical is to be understood, and nothing of it is.
   if (head === undefined || 'crit' in head || 'b64' in head) return undefined
@@ -49,6 +50,11 @@ export async function verify(
     // Whatever the reason, it is not verified; the library's words may quote the token.
     return undefined
   }
+}
+
+/** RFC 4648 §3.5: some bits of the last character stand for nothing, and would make it another token. */
+function isCanonical(base64: string): boolean {
+  return Buffer.from(base64, 'base64url').toString('base64url') === base64
 }
 
 function parseObject(bytes: Uint8Array): Readonly<Record<string, unknown>> | undefined {

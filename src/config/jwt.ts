@@ -2,7 +2,7 @@
 
 import { resolve } from 'node:path'
 
-import { Secret } from '../primitives/secret.ts'
+import { Secret, withoutQueryValues } from '../primitives/secret.ts'
 import { formatDuration } from '../primitives/units.ts'
 import { conditionSchema, printCondition, toCondition } from './claim-rules.ts'
 import type { ClaimCondition } from './claim-rules.ts'
@@ -245,7 +245,7 @@ export function printJwt(jwt: JwtConfig): object {
     ...(jwt.secret === undefined ? {} : { secret: '***' }),
     ...Object.fromEntries(jwt.publicKeys.map((key) => [key.setting, key.path])),
     keys: jwt.keys,
-    ...(jwksUrl === undefined ? {} : { jwks_url: jwksUrl }),
+    ...(jwksUrl === undefined ? {} : { jwks_url: withoutQueryValues(jwksUrl) }),
     issuer_discovery: jwt.issuerDiscovery,
     jwks_refresh_interval_secs: jwt.jwksRefreshMs / 1000,
     ...(issuers.length === 0 ? {} : { issuer: issuers }),

@@ -1,7 +1,7 @@
 // The raw configuration: what YAML said, before anybody decided what it means. Keys are
 // own properties of prototype-less objects, so no name a file chooses can reach a prototype.
 
-import { withoutCredentials } from '../primitives/secret.ts'
+import { withoutCredentials, withoutQueryValues } from '../primitives/secret.ts'
 import { quoted } from './problem.ts'
 import type { PathSegment } from './problem.ts'
 
@@ -52,9 +52,15 @@ export function nodeAt(tree: unknown, path: readonly PathSegment[]): unknown {
 
 /** What was found, in words for a message. */
 export function describeFound(value: unknown): string {
-  if (typeof value === 'string') return quoted(withoutCredentials(value))
+  if (typeof value === 'string') return quoted(showable(value))
   if (typeof value === 'number' || typeof value === 'boolean') return String(value)
   return describeKind(value)
+}
+
+/** Of a URL neither the password nor the values of its query. */
+function showable(value: string): string {
+  const text = withoutCredentials(value)
+  return /^[a-z][\w+.-]*:\/\//i.test(text) ? withoutQueryValues(text) : text
 }
 
 /** What kind of thing was found, without the thing: for values that may be secrets. */

@@ -4,7 +4,7 @@ import { format, inspect } from 'node:util'
 
 import * as fc from 'fast-check'
 
-import { Secret, withoutCredentials } from './secret.ts'
+import { Secret, withoutCredentials, withoutQueryValues } from './secret.ts'
 
 test('a secret is told only to who asks for it by name', () => {
   assert.equal(new Secret('hunter2').reveal(), 'hunter2')
@@ -43,5 +43,17 @@ for (const [url, shown] of [
 ] as const) {
   test(`of ${JSON.stringify(url)} is shown ${shown || 'nothing'}`, () => {
     assert.equal(withoutCredentials(url), shown)
+  })
+}
+
+for (const [url, shown] of [
+  ['https://a.test/jwks', 'https://a.test/jwks'],
+  ['https://a.test/jwks?', 'https://a.test/jwks?'],
+  ['https://a.test/jwks?key=abc', 'https://a.test/jwks?key=***'],
+  ['https://a.test/jwks?p=1&key=a=b?c&', 'https://a.test/jwks?p=***&key=***&'],
+  ['https://a.test/jwks?abc', 'https://a.test/jwks?***'],
+] as const) {
+  test(`of the query in ${url} are shown the names alone`, () => {
+    assert.equal(withoutQueryValues(url), shown)
   })
 }

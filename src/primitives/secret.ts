@@ -35,3 +35,18 @@ export class Secret {
 export function withoutCredentials(url: string): string {
   return url.replace(/^([a-z][\w+.-]*:\/\/)?.*@/is, '$1***@')
 }
+
+/** What stands in the query of a URL may be a key to what it names: its names are told, its values not. */
+export function withoutQueryValues(url: string): string {
+  const at = url.indexOf('?')
+  if (at < 0) return url
+  const pieces = url.slice(at + 1).split('&')
+  return `${url.slice(0, at)}?${pieces.map(withoutValue).join('&')}`
+}
+
+function withoutValue(piece: string): string {
+  if (piece === '') return ''
+  const at = piece.indexOf('=')
+  // Without a name it is a value alone.
+  return at < 0 ? '***' : `${piece.slice(0, at)}=***`
+}

@@ -56,6 +56,12 @@ const saying = (more: object): string => token({ claims: { ...claims, ...more } 
 const unsigned = (alg: unknown): string => `${encode({ alg })}.${body}.`
 const jwkOf = (pair: typeof rsa): object => ({ ...pair.publicKey.export({ format: 'jwk' }) })
 
+/** Of the last of 43 characters of base64 two bits stand for nothing. */
+function otherwiseSpelt(text: string): string {
+  const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
+  return text.slice(0, -1) + alphabet[alphabet.indexOf(text.at(-1) ?? '') ^ 1]
+}
+
 const cases: Readonly<Record<string, readonly [sent: () => string, code: string]>> = {
   // Good ones
   'a good one': [() => good, OK],
@@ -142,6 +148,8 @@ const cases: Readonly<Record<string, readonly [sent: () => string, code: string]
   'exp zero': [() => saying({ exp: 0 }), EXPIRED],
   'exp negative': [() => saying({ exp: -1 }), EXPIRED],
   'exp beyond numbers': [() => token({ claims: '{"role":"reader","exp":1e999}' }), INVALID],
+  'exp null': [() => saying({ exp: null }), INVALID],
+  'nbf null': [() => saying({ nbf: null }), INVALID],
   'exp true': [() => saying({ exp: true }), INVALID],
   'not good yet': [() => saying({ nbf: inSeconds(LEEWAY + 60) }), INVALID],
   'not good yet, within the leeway': [() => saying({ nbf: inSeconds(LEEWAY - 20) }), OK],
@@ -167,6 +175,7 @@ const cases: Readonly<Record<string, readonly [sent: () => string, code: string]
   'no signature': [() => `${head}.${body}.`, INVALID],
   'a signature cut short': [() => good.slice(0, -4), INVALID],
   'a signature with more': [() => `${good}AAAA`, INVALID],
+  'a signature in another spelling': [() => otherwiseSpelt(good), INVALID],
   'another body': [() => `${head}.${encode({ ...claims, sub: 'eve' })}.${signature}`, INVALID],
   'base64 with padding': [() => `${good}=`, INVALID],
   'base64 with + and /': [() => `${head}.${body}.+/${signature.slice(2)}`, INVALID],

@@ -14,6 +14,8 @@ import { rawExchange, request } from '../support/http.ts'
 import type { RequestOptions } from '../support/http.ts'
 import { openIssuer } from '../support/issuer.ts'
 import type { Issuer } from '../support/issuer.ts'
+import { leaksIn } from '../support/leaks.ts'
+import type { Text } from '../support/leaks.ts'
 import { openRedis } from '../support/redis.ts'
 import type { RedisServer } from '../support/redis.ts'
 import { openSluice, runSluice } from '../support/sluice.ts'
@@ -33,6 +35,7 @@ const OWN = {
   adminToken: 'aT-9zXc3vBn6mQw1eRt8y',
   viewerToken: 'vT-5kJh2gFd8sAq4wEr7t',
   purgerToken: 'pT-1oIu6yTr9eWq3aSd5f',
+  keySetKey: 'qK-6zAs3dFg9hJk2lQw5e',
 } as const
 
 /** What strangers and clients show, beside tokens. */
@@ -58,32 +61,6 @@ const TOKENS = {
   ofBucket: signed({}, OWN.bucketJwt),
   unknownKid: token({ head: { alg: 'RS256', kid: 'nobody' }, sign: hmac(OWN.jwt) }),
 } as const
-
-interface Text {
-  readonly name: string
-  readonly text: string
-}
-
-/** As it is, and as it may have been written down on the way. */
-function spellingsOf([name, text]: readonly [string, string]): Text[] {
-  const parts = text.startsWith('eyJ') ? text.split('.').slice(1) : []
-  const spellings = [text, encodeURIComponent(text), Buffer.from(text).toString('base64'), ...parts]
-  return [...new Set(spellings)].map((spelling) => ({ name, text: spelling }))
-}
-
-function leaksIn(places: readonly Text[], secrets: Readonly<Record<string, string>>): string[] {
-  const needles = Object.entries(secrets).flatMap(spellingsOf)
-  return places.flatMap((place) =>
-    needles
-      .filter(({ text }) => place.text.includes(text))
-      .map(({ name, text }) => `${name} in ${place.name}: ${around(place.text, text)}`),
-  )
-}
-
-function around(text: string, needle: string): string {
-  const at = text.indexOf(needle)
-  return JSON.stringify(text.slice(Math.max(0, at - 60), at + needle.length + 20))
-}
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-secrets-'))
 const cacheFolder = join(folder, 'cache')
@@ -157,7 +134,10 @@ function configOf(): Readonly<Record<string, unknown>> {
         name: 'keyless',
         path_prefix: '/keyless',
         s3: origin,
-        auth: { enabled: true, jwt: { jwks_url: `${issuer.url}/gone` } },
+        auth: {
+          enabled: true,
+          jwt: { jwks_url: `${issuer.url}/gone?api-key=${OWN.keySetKey}&v=1` },
+        },
       },
       {
         name: 'misconfigured',
@@ -394,6 +374,8 @@ const BROKEN: readonly string[] = [
   `{ jwt: { token_sources: ${OWN.jwt} } }`,
   `{ jwt: { jwks_url: "https://ann:${SHOWN.basicPassword}@issuer.test/jwks" } }`,
   `{ jwt: { jwks_url: "ftp://ann:${SHOWN.basicPassword}@issuer.test/jwks" } }`,
+  `{ jwt: { jwks_url: "ftp://issuer.test/jwks?key=${OWN.keySetKey}" } }`,
+  `{ jwt: { jwks_url: "https://issuer.test/jwks?${OWN.keySetKey}#x" } }`,
   `{ cache: { redis: { enabled: true, redis_url: "redis://:${OWN.redisPassword}@host:port:1" } } }`,
   `{ cache: { redis: { enabled: true, redis_url: "http://:${OWN.redisPassword}@host" } } }`,
   `{ cache: { redis: { redis_url: "redis://:${OWN.redisPassword}@h", redis_password: ${OWN.redisPassword} } } }`,
