@@ -266,6 +266,16 @@ buckets: [{name: "\${NAME}", path_prefix: "/\${GONE:-x}", s3: {bucket: "\${EMPTY
   )
 })
 
+test('a reference may stand without quotes among values in braces', () => {
+  const yaml =
+    'buckets: [ { name: a, path_prefix: ${PREFIX}, hosts: [${HOST:-x.test},y.test], s3: {bucket: ${B}} } ]'
+  const [bucket] = configOf(yaml, { PREFIX: '/a', B: 'b' }).buckets
+  assert.deepEqual(
+    [bucket?.pathPrefix, bucket?.hosts, bucket?.s3.replicas[0]?.bucket],
+    ['/a', ['x.test', 'y.test'], 'b'],
+  )
+})
+
 test('a number in quotes is text unless it comes from the environment', () => {
   const { lines } = load({ 'config.yaml': `logging: {sample: "1"}\n${minimal}` })
   assert.deepEqual(lines, ['config.yaml: logging.sample: wanted a number from 0 to 1, found "1"'])

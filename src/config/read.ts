@@ -42,8 +42,7 @@ type Parsed =
 
 function parseYaml(bytes: Uint8Array): Parsed {
   try {
-    const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
-    const documents = loadAll(text, { schema })
+    const documents = loadDocuments(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
     if (documents.length <= 1) return { kind: 'parsed', document: documents[0] }
     return unreadable('holds several YAML documents; wanted one', 'remove the "---" lines')
   } catch (error) {
@@ -54,6 +53,20 @@ function parseYaml(bytes: Uint8Array): Parsed {
       return unreadable(`${reason}${positionOf(error)}`, hint)
     }
     return unreadable('is not readable as YAML in UTF-8')
+  }
+}
+
+/** A reference to the environment that is a whole value, between what may stand around one in braces. */
+const REFERENCE_IN_BRACES = /(?<=[:,[{]\s*)\$\{[^{}"'\n]*\}(?=\s*[,}\]])/g
+
+/** To YAML the brace of a reference begins a mapping where values stand in braces already. */
+function loadDocuments(text: string): unknown[] {
+  try {
+    return loadAll(text, { schema })
+  } catch (error) {
+    const quoted = text.replaceAll(REFERENCE_IN_BRACES, '"$&"')
+    if (quoted === text) throw error
+    return loadAll(quoted, { schema })
   }
 }
 
