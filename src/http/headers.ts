@@ -67,6 +67,17 @@ export function headerValue(list: HeaderList, lowerName: string): string | undef
   return undefined
 }
 
+/** All fields of the name as the one list that they are (RFC 9110 §5.2); undefined where there is none. */
+export function joinedValue(list: HeaderList, lowerName: string): string | undefined {
+  let joined: string | undefined
+  for (let index = 0; index + 1 < list.length; index += 2) {
+    if (list[index]?.toLowerCase() !== lowerName) continue
+    const value = list[index + 1] ?? ''
+    joined = joined === undefined ? value : `${joined}, ${value}`
+  }
+  return joined
+}
+
 export function latin1(bytes: Buffer): string {
   return bytes.toString('latin1')
 }

@@ -6,7 +6,7 @@ import type { Reply } from '../exchange/reply.ts'
 import type { Request } from '../exchange/request.ts'
 import { addVary, answerCors } from '../http/cors.ts'
 import type { CorsPolicy, CorsRequest } from '../http/cors.ts'
-import { headerValue } from '../http/headers.ts'
+import { joinedValue } from '../http/headers.ts'
 import type { Match } from '../routing/routing.ts'
 import { dropFields } from './fields.ts'
 import type { Route, Snapshot } from './snapshot.ts'
@@ -26,7 +26,7 @@ export function withCors(
 export function addCors(reply: Reply, request: CorsRequest, policy: CorsPolicy): Reply {
   const { vary, fields } = answerCors(policy, request)
   // In one line, which is understood by those too who read no second.
-  const all = addVary(headerValue(reply.headers, 'vary'), vary)
+  const all = addVary(joinedValue(reply.headers, 'vary'), vary)
   return { ...reply, headers: [...dropFields(reply.headers, VARY), 'Vary', all, ...fields] }
 }
 

@@ -103,8 +103,12 @@ async function live(raw: RawRequest, place: Place): Promise<Life> {
     account.tell(tellReply('own', own, 'Sluice answers this itself, whatever the buckets are.'))
     return { ending: { kind: 'answered', reply: own } }
   }
-  if (isFull(snapshot.slots)) takeSlots(undefined, place)
-  if (snapshot.routes.match(request.host, request.path) === undefined) {
+  const leadsTo = snapshot.routes.match(request.host, request.path)
+  if (isFull(snapshot.slots)) {
+    tellCorsOf(leadsTo?.value, request, place)
+    takeSlots(undefined, place)
+  }
+  if (leadsTo === undefined) {
     await tellLimitsOf(snapshot.strayLimits?.foresee(address, undefined), account)
   }
   const match = account.take(

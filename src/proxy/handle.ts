@@ -33,19 +33,20 @@ export function handle(
   exchange.note('receive', request)
   const own = ownReply(request, status)
   if (own !== undefined) {
-    noteAsked(preflightRoute(request, snapshot), exchange)
+    noteRoute(preflightRoute(request, snapshot), exchange)
     return own
   }
 
+  const match = snapshot.routes.match(request.host, request.path)
+  const isCounted = exchange.facts.route !== undefined
+  // Before the first no: whose `cors` goes with it.
+  noteRoute(match, exchange)
   exchange.hold(snapshot.slots)
   const { arrival, leaving } = exchange
   const { clientAddress: address } = arrival
-  const match = snapshot.routes.match(request.host, request.path)
   if (match === undefined) return turnAway(address, snapshot)
   const { value: route, rest, captured } = match
   const { bucket, access } = route
-  const isCounted = exchange.facts.route !== undefined
-  exchange.note('route', { bucket, key: rest })
   const question = { request, address, bucket, key: rest, captured, isCounted, leaving }
   const admitted = access.authorize(question)
   const wanted = { request, match }
@@ -53,9 +54,8 @@ export function handle(
   return admitted.then((visitor) => serve(wanted, visitor, exchange))
 }
 
-/** Whose `cors` goes with the answer. */
-function noteAsked(asked: Match<Route> | undefined, exchange: Exchange): void {
-  if (asked !== undefined) exchange.note('route', { bucket: asked.value.bucket, key: asked.rest })
+function noteRoute(match: Match<Route> | undefined, exchange: Exchange): void {
+  if (match !== undefined) exchange.note('route', { bucket: match.value.bucket, key: match.rest })
 }
 
 /** Whoever looks for what is not there is counted like everybody else. */
