@@ -138,7 +138,8 @@ export class Fill implements Sink {
   }
 
   write(chunk: Uint8Array): boolean {
-    this.#rest = chunk
+    // Another source that goes on where one broke does not know that it is to hold.
+    this.#rest = this.#rest.byteLength === 0 ? chunk : Buffer.concat([this.#rest, chunk])
     this.#takeIn()
     return !this.#isPaused
   }

@@ -188,6 +188,31 @@ describe('a body', () => {
     assert.equal(await ended, undefined)
   })
 
+  test('goes on when it is told to from within the write of another', async (t) => {
+    const size = 600_000
+    const sockets: net.Socket[] = []
+    const { get } = await openTransport(t, (socket) => {
+      sockets.push(socket)
+      socket.write(head(size))
+    })
+    const [held, other] = [await get(), await get()]
+    let isHeld = false
+    const first = read(held.body, () => {
+      const wasHeld = isHeld
+      isHeld = true
+      return wasHeld
+    })
+    sockets[0]?.write(Buffer.alloc(size, 'a'))
+    await until(() => isHeld)
+    const second = read(other.body, () => {
+      first.flow.resume()
+      return true
+    })
+    sockets[1]?.write(Buffer.alloc(size, 'b'))
+    assert.deepEqual(await Promise.all([first.ended, second.ended]), [undefined, undefined])
+    assert.deepEqual([first.text().length, second.text().length], [size, size])
+  })
+
   test('can be stopped from within a write, and brings nothing more', async (t) => {
     const { get, connections } = await openTransport(t, (socket) => {
       socket.write(head(1_000_000))

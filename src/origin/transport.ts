@@ -96,6 +96,7 @@ class Attempt implements Dispatcher.DispatchHandler, StreamBody, Flow {
   #timer: NodeJS.Timeout | undefined
   #isAnswered = false
   #isOver = false
+  #isResuming = false
   #failure: OriginFailure | undefined
   #sink: Sink | undefined
   /** What arrived before anybody wanted it. */
@@ -164,10 +165,23 @@ class Attempt implements Dispatcher.DispatchHandler, StreamBody, Flow {
   resume(): void {
     while (this.#early.length > 0) {
       const chunk = this.#early.shift()
-      if (chunk !== undefined && this.#sink?.write(chunk) === false) return
+      if (chunk !== undefined && this.#sink?.write(chunk) === false) {
+        this.#controller?.pause()
+        return
+      }
     }
     if (this.#isOver) this.#conclude()
-    else this.#controller?.resume()
+    else this.#resumeSoon()
+  }
+
+  /** The client parses one connection at a time: none goes on from within the call of another. */
+  #resumeSoon(): void {
+    if (this.#controller?.paused !== true || this.#isResuming) return
+    this.#isResuming = true
+    queueMicrotask(() => {
+      this.#isResuming = false
+      if (!this.#isOver) this.#controller?.resume()
+    })
   }
 
   stop(): void {
