@@ -11,7 +11,7 @@ const SHARES = [0.01, 0.02, 0.05, 0.1, 0.2]
 
 function ours(maxBytes: number): Policy {
   const held = new Map<number, Resident<undefined>>()
-  const residency = new Residency<undefined>(maxBytes, ({ hash }) => held.delete(hash))
+  const residency = new Residency<undefined>(maxBytes, { evict: ({ hash }) => held.delete(hash) })
   return (id, bytes) => {
     const resident = held.get(id)
     if (resident !== undefined) {

@@ -2,7 +2,8 @@
 // Their room is free when the slice has left its tier and nobody reads it any more.
 
 import type { Loan } from '../exchange/body.ts'
-import type { Arena, Block } from './arena.ts'
+import { Arena } from './arena.ts'
+import type { Block } from './arena.ts'
 import type { EntryFacts, Lender, SliceEntry } from './tier.ts'
 
 /** Neither many writes for one slice, nor room that nothing but crumbs would use. */
@@ -20,11 +21,19 @@ export class ArenaSlice implements SliceEntry, Lender, Loan {
   readonly #arena: Arena
   readonly #blocks: readonly Block[]
   readonly #parts: readonly Buffer[]
+  readonly #onFree: (roomBytes: number) => void
   #loans = 0
   #hasLeft = false
 
-  /** A copy of it; undefined when the arena has no room. */
-  static keep(slice: SliceEntry, arena: Arena): ArenaSlice | undefined {
+  /**
+   * A copy of it; undefined when the arena has no room. `onFree` is called when its room is free at
+   * last, which may be after it has left.
+   */
+  static keep(
+    slice: SliceEntry,
+    arena: Arena,
+    onFree: (roomBytes: number) => void,
+  ): ArenaSlice | undefined {
     const taken = takeParts(arena, slice.bytes.byteLength)
     if (taken === undefined) return undefined
     let offset = 0
@@ -32,10 +41,10 @@ export class ArenaSlice implements SliceEntry, Lender, Loan {
       part.set(slice.bytes.subarray(offset, offset + part.byteLength))
       offset += part.byteLength
     }
-    return new ArenaSlice(slice, arena, taken)
+    return new ArenaSlice(slice, { arena, onFree, ...taken })
   }
 
-  private constructor(facts: EntryFacts, arena: Arena, { blocks, parts }: Taken) {
+  private constructor(facts: EntryFacts, { arena, onFree, blocks, parts }: Place) {
     this.bucket = facts.bucket
     this.objectKey = facts.objectKey
     this.tags = facts.tags
@@ -45,6 +54,16 @@ export class ArenaSlice implements SliceEntry, Lender, Loan {
     this.#arena = arena
     this.#blocks = blocks
     this.#parts = parts
+    this.#onFree = onFree
+  }
+
+  /** What it takes of the arena, nearly. */
+  get roomBytes(): number {
+    return this.#parts.reduce((sum, part) => sum + Arena.costOf(part.byteLength), 0)
+  }
+
+  get isLent(): boolean {
+    return this.#loans > 0
   }
 
   get lender(): Lender {
@@ -67,11 +86,13 @@ export class ArenaSlice implements SliceEntry, Lender, Loan {
   }
 
   lend(): Loan {
+    if (this.#hasLeft && this.#loans === 0) throw new Error('a slice is lent whose room is free')
     this.#loans += 1
     return this
   }
 
   giveBack(): void {
+    if (this.#loans === 0) throw new Error('a slice is given back more often than lent')
     this.#loans -= 1
     this.#freeIfUnused()
   }
@@ -85,12 +106,18 @@ export class ArenaSlice implements SliceEntry, Lender, Loan {
   #freeIfUnused(): void {
     if (!this.#hasLeft || this.#loans > 0) return
     for (const block of this.#blocks) this.#arena.give(block)
+    this.#onFree(this.roomBytes)
   }
 }
 
 interface Taken {
   readonly blocks: readonly Block[]
   readonly parts: readonly Buffer[]
+}
+
+interface Place extends Taken {
+  readonly arena: Arena
+  readonly onFree: (roomBytes: number) => void
 }
 
 const NO_BYTES = new Uint8Array(0)

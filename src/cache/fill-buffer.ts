@@ -19,11 +19,13 @@ export class FillBuffer implements Lender, Loan {
   }
 
   lend(): Loan {
+    if (this.#loans === 0) throw new Error('a buffer is lent that is free')
     this.#loans += 1
     return this
   }
 
   giveBack(): void {
+    if (this.#loans === 0) throw new Error('a buffer is given back more often than lent')
     this.#loans -= 1
     if (this.#loans === 0) this.bytes.buffer.transfer(0)
   }

@@ -109,21 +109,76 @@ test('where everything is lent nothing is kept, and all is well when it is back'
   }
 })
 
+test('what is lent stays, takes its own room alone, and nobody goes for it in vain', () => {
+  const tier = tierOf(MIB)
+  const loans: (Loan | undefined)[] = []
+  for (let seed = 0; seed < 6; seed += 1) {
+    tier.put(`lent ${seed}`, sliceEntry(patternBytes(100_000, seed)))
+    loans.push(sliceOf(tier, `lent ${seed}`).lender?.lend())
+  }
+  const others = (): number =>
+    Array.from({ length: 100 }, (_, seed) => tier.has(`key ${seed}`)).filter(Boolean).length
+  const putMany = (): void => {
+    for (let seed = 0; seed < 100; seed += 1) {
+      tier.put(`key ${seed}`, sliceEntry(patternBytes(50_000, seed)))
+      assert.ok(tier.has(`key ${seed}`), `there is room for ${seed}`)
+    }
+  }
+  putMany()
+  assert.ok(others() >= 6, `only ${others()} others are kept`)
+  for (let seed = 0; seed < 6; seed += 1) {
+    assertSameEntry(tier.get(`lent ${seed}`), sliceEntry(patternBytes(100_000, seed)))
+    tier.remove(`lent ${seed}`)
+  }
+  // Their room is still theirs.
+  const { evictions } = tier.stats()
+  putMany()
+  assert.ok(others() >= 6, `only ${others()} others are kept`)
+  assert.ok(tier.stats().evictions - evictions <= 100, 'some went for nothing')
+  for (const loan of loans) loan?.giveBack()
+  putMany()
+  assert.ok(others() >= 16, `only ${others()} others are kept`)
+})
+
+test('a bounded bucket whose slices are lent keeps within its bound', () => {
+  const tier = new MemoryTier({ maxBytes: MIB, now: () => 0, maxBytesOf: () => 350_000 })
+  const loans: (Loan | undefined)[] = []
+  for (let seed = 0; seed < 20; seed += 1) {
+    tier.put(`key ${seed}`, sliceEntry(patternBytes(100_000, seed)))
+    if (tier.has(`key ${seed}`)) loans.push(sliceOf(tier, `key ${seed}`).lender?.lend())
+  }
+  assert.deepEqual([loans.length, tier.stats().entries, tier.stats().evictions], [3, 3, 0])
+  for (const loan of loans) loan?.giveBack()
+  tier.put('next', sliceEntry(patternBytes(100_000, 1)))
+  assert.ok(tier.has('next'))
+})
+
+test('what is free is not lent, nor given back twice', () => {
+  const tier = tierOf(MIB)
+  tier.put('gone', sliceEntry(patternBytes(1000, 1)))
+  const { lender } = sliceOf(tier, 'gone')
+  const loan = lender?.lend()
+  loan?.giveBack()
+  assert.throws(() => loan?.giveBack())
+  tier.remove('gone')
+  assert.throws(() => lender?.lend())
+})
+
 test('a slice whose bytes lie in parts is whole', () => {
   const tier = tierOf(MIB)
-  for (let seed = 0; seed < 105; seed += 1) {
-    tier.put(`key ${seed}`, sliceEntry(patternBytes(9_000, seed)))
+  for (let seed = 0; seed < 24; seed += 1) {
+    tier.put(`key ${seed}`, sliceEntry(patternBytes(40_000, seed)))
   }
-  for (let seed = 0; seed < 100; seed += 3) tier.remove(`key ${seed}`)
-  tier.put('large', sliceEntry(patternBytes(120_000, 7)))
+  for (let seed = 0; seed < 24; seed += 3) tier.remove(`key ${seed}`)
+  tier.put('large', sliceEntry(patternBytes(240_000, 7)))
   const large = sliceOf(tier, 'large')
-  assertSameEntry(large, sliceEntry(patternBytes(120_000, 7)))
+  assertSameEntry(large, sliceEntry(patternBytes(240_000, 7)))
   const together = large.lender?.from(0).byteLength ?? 0
-  assert.ok(together < 120_000, 'it lies in one part')
+  assert.ok(together < 240_000, 'it lies in one part')
   let offset = 0
-  while (offset < 120_000) {
+  while (offset < 240_000) {
     const part = bytesFrom(large, offset)
-    const wanted = patternBytes(120_000, 7).subarray(offset, offset + part.byteLength)
+    const wanted = patternBytes(240_000, 7).subarray(offset, offset + part.byteLength)
     assert.ok(part.byteLength > 0 && Buffer.compare(part, wanted) === 0, `from ${offset}`)
     offset += part.byteLength
   }

@@ -10,7 +10,7 @@ import { hashText } from '../primitives/hash-text.ts'
 import { Arena } from './arena.ts'
 import { ArenaSlice } from './arena-slice.ts'
 import { memoryBytesOf } from './memory-bytes.ts'
-import { Residency } from './residency.ts'
+import { MOST_SPARED, Residency } from './residency.ts'
 import { Queue, Resident } from './resident.ts'
 import type { Entry, EntryFacts, HeadEntry, SliceEntry, Swept, Tier, TierStats } from './tier.ts'
 
@@ -42,8 +42,10 @@ interface Kept {
 
 const RECORD_BYTES = 320
 /** Of the arena's bytes. */
-const VIEW_BYTES = 200
+const VIEW_BYTES = 340
 const PLACE_BYTES = 96
+/** Beside the arena, what was let go stays until it is collected: so much of what is there. */
+const SHARE_UNCOLLECTED = 0.4
 const WALKED_AT_ONCE = 1000
 /** How much may go for a slice that the arena has no room for where there should be some. */
 const MOST_EVICTED = 4
@@ -57,6 +59,8 @@ export class MemoryTier implements Tier {
   readonly #residents = new Map<string, Resident<Kept>>()
   readonly #tallies = new Map<string, Tally>()
   readonly #arena: Arena
+  /** Of the arena, what has left and is still being read. */
+  #leftBytes = 0
   #hits = 0
   #misses = 0
   #evictions = 0
@@ -66,7 +70,10 @@ export class MemoryTier implements Tier {
     this.#now = now
     this.#maxBytesOf = maxBytesOf
     this.#arena = new Arena(maxBytes)
-    this.#residency = new Residency(maxBytes, (resident) => this.#evict(resident))
+    this.#residency = new Residency(maxBytes, {
+      evict: (resident) => this.#evict(resident),
+      isInUse: ({ value }) => isLent(value.entry),
+    })
   }
 
   get(key: string): Entry | undefined {
@@ -101,10 +108,11 @@ export class MemoryTier implements Tier {
     this.remove(key)
     if (this.#isClosed || entry.keepUntil < this.#now()) return
     const max = this.#maxBytesOf(entry.bucket)
-    const bytes = memoryBytesOf(key) + costOf(entry) + (max === undefined ? 0 : PLACE_BYTES)
+    const place = max === undefined ? 0 : PLACE_BYTES
+    const bytes = costOf(entry, RECORD_BYTES + memoryBytesOf(key) + place)
     const tally = this.#tallyOf(entry.bucket)
     if (max !== undefined && !this.#makeRoomIn(tally, bytes, max)) return
-    if (!this.#residency.makeRoom(bytes)) return
+    if (!this.#residency.makeRoom(bytes, this.#leftBytes)) return
     const own = entry.kind === 'head' ? entry : this.#copyOf(entry)
     if (own === undefined) return
     const resident = new Resident(key, hashText(key), bytes, {
@@ -161,11 +169,12 @@ export class MemoryTier implements Tier {
     return true
   }
 
-  /** What is lent may stand in its way, and crumbs: then others go for it, but not all of them. */
+  /** Crumbs may stand in its way: then others go for it, but not all of them. */
   #copyOf(slice: SliceEntry): ArenaSlice | undefined {
-    const least = this.#residency.bytes - MOST_EVICTED * slice.bytes.byteLength
+    const { byteLength } = slice.bytes
+    const least = this.#residency.bytes - MOST_EVICTED * byteLength
     for (;;) {
-      const copy = ArenaSlice.keep(slice, this.#arena)
+      const copy = ArenaSlice.keep(slice, this.#arena, this.#onFree)
       if (copy !== undefined || this.#residency.bytes < least) return copy
       if (!this.#residency.evictOne()) return undefined
     }
@@ -174,13 +183,17 @@ export class MemoryTier implements Tier {
   /** Of what the bucket has, for what it is to have. False when there can be no room for it. */
   #makeRoomIn(tally: Tally, bytes: number, max: number): boolean {
     if (bytes > max) return false
+    let spared = 0
     while (tally.bytes + bytes > max) {
       const place = tally.share.first
       // What is left was there before the bucket was bounded, and goes in its own time.
       if (place === undefined) break
       const resident = place.value
-      if (resident.uses > 0) {
-        resident.uses -= 1
+      const isInUse = isLent(resident.value.entry)
+      if (isInUse || resident.uses > 0) {
+        spared += isInUse ? 1 : 0
+        if (spared > MOST_SPARED) return false
+        resident.uses = Math.max(0, resident.uses - 1)
         tally.share.remove(place)
         tally.share.add(place)
         continue
@@ -202,7 +215,17 @@ export class MemoryTier implements Tier {
     if (place !== undefined) tally.share.remove(place)
     tally.entries -= 1
     tally.bytes -= bytes
-    if (entry.kind === 'slice') entry.leave()
+    if (entry.kind === 'slice') this.#letGo(entry)
+  }
+
+  readonly #onFree = (roomBytes: number): void => {
+    this.#leftBytes -= roomBytes
+  }
+
+  /** Of what is lent the room is free later. */
+  #letGo(slice: ArenaSlice): void {
+    this.#leftBytes += slice.roomBytes
+    slice.leave()
   }
 
   #tallyOf(bucket: string): Tally {
@@ -239,11 +262,20 @@ export class MemoryTier implements Tier {
 
 const NO_TALLY: BucketTally = { entries: 0, bytes: 0, hits: 0, evictions: 0 }
 
-/** The record of an entry, its slot in the map, and the bookkeeping around them, besides itself. */
-function costOf(entry: Entry): number {
-  if (entry.kind === 'head') return RECORD_BYTES + memoryBytesOf(entry)
+/** With its record, which is its slot in the map and the bookkeeping around it. */
+function costOf(entry: Entry, recordBytes: number): number {
+  if (entry.kind === 'head') return onHeap(recordBytes + memoryBytesOf(entry))
   const { bytes, lender: _, ...facts } = entry
-  return RECORD_BYTES + memoryBytesOf(facts) + VIEW_BYTES + Arena.costOf(bytes.byteLength)
+  const around = onHeap(recordBytes + VIEW_BYTES + memoryBytesOf(facts))
+  return around + Arena.costOf(bytes.byteLength)
+}
+
+function onHeap(bytes: number): number {
+  return Math.ceil(bytes * (1 + SHARE_UNCOLLECTED))
+}
+
+function isLent(entry: Kept['entry']): boolean {
+  return entry.kind === 'slice' && entry.isLent
 }
 
 function takePlace(resident: Resident<Kept>): void {

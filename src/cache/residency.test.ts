@@ -18,7 +18,7 @@ test('whatever comes, goes and is used, the bytes are those of who is there, and
   fc.assert(
     fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
       const held = new Map<number, Resident<undefined>>()
-      const residency = new Residency<undefined>(MIB, ({ hash }) => held.delete(hash))
+      const residency = new Residency<undefined>(MIB, { evict: ({ hash }) => held.delete(hash) })
       for (const { id, bytes, kind } of steps) {
         const resident = held.get(id)
         if (kind === 'remove') {
@@ -46,7 +46,7 @@ function admit(residency: Residency<undefined>, resident: Resident<undefined>): 
 
 test('what could never fit pushes nobody out', () => {
   const evicted: string[] = []
-  const residency = new Residency<undefined>(MIB, ({ key }) => evicted.push(key))
+  const residency = new Residency<undefined>(MIB, { evict: ({ key }) => evicted.push(key) })
   assert.equal(admit(residency, new Resident('small', 1, 1000, undefined)), true)
   assert.equal(admit(residency, new Resident('giant', 2, MIB, undefined)), false)
   assert.deepEqual(evicted, [])

@@ -16,18 +16,30 @@ const BYTES_PER_GHOST = 4096
 const MOST_USES_OF_SMALL = 7
 const MOST_USES_OF_LARGE = 3
 const USES_TO_STAY_FOR_LARGE = 2
+/** How many in a row may be found in use before it is said that there is no room. */
+export const MOST_SPARED = 256
+
+export interface ResidencyRules<Value> {
+  readonly evict: (resident: Resident<Value>) => void
+  /** Its going would make no room now: it stays for another round. */
+  readonly isInUse?: (resident: Resident<Value>) => boolean
+}
 
 export class Residency<Value> {
   readonly #maxBytes: number
   readonly #evict: (resident: Resident<Value>) => void
+  readonly #isInUse: (resident: Resident<Value>) => boolean
   readonly #new = new Queue<Value>()
   readonly #main = new Queue<Value>()
   readonly #gone: GhostList
+  /** One after another, since somebody went. */
+  #spared = 0
 
-  constructor(maxBytes: number, evict: (resident: Resident<Value>) => void) {
+  constructor(maxBytes: number, { evict, isInUse = () => false }: ResidencyRules<Value>) {
     this.#gone = new GhostList(maxBytes / BYTES_PER_GHOST, maxBytes)
     this.#maxBytes = maxBytes - this.#gone.ownBytes
     this.#evict = evict
+    this.#isInUse = isInUse
   }
 
   get bytes(): number {
@@ -43,18 +55,25 @@ export class Residency<Value> {
     if (resident.uses < most) resident.uses += 1
   }
 
-  /** False when there can be no room for so much. Whoever must go for it is evicted. */
-  makeRoom(bytes: number): boolean {
-    if (bytes > this.#maxBytes) return false
-    while (this.bytes + bytes > this.#maxBytes) this.#moveFirst()
+  /**
+   * Whoever must go for it is evicted. False when there can be no room for so much, beside what
+   * others take who are here no more.
+   */
+  makeRoom(bytes: number, othersBytes = 0): boolean {
+    const most = this.#maxBytes - othersBytes
+    if (bytes > most) return false
+    while (this.bytes + bytes > most) if (!this.evictOne()) return false
     return true
   }
 
-  /** Somebody must go, whatever room there is: false when nobody is there. */
+  /** Somebody must go, whatever room there is: false when nobody is there, or can go. */
   evictOne(): boolean {
     const { length } = this
-    if (length === 0) return false
-    while (this.length === length) this.#moveFirst()
+    this.#spared = 0
+    while (this.length === length) {
+      if (length === 0 || this.#spared > Math.min(length, MOST_SPARED)) return false
+      this.#moveFirst()
+    }
     return true
   }
 
@@ -90,6 +109,7 @@ export class Residency<Value> {
       this.#main.add(resident)
       return
     }
+    if (this.#spare(resident, this.#new)) return
     this.#gone.add(resident.hash, resident.bytes)
     this.#evict(resident)
   }
@@ -100,10 +120,17 @@ export class Residency<Value> {
     const isSmall = this.#isSmall(resident)
     this.#main.remove(resident)
     if (uses === 0) {
+      if (this.#spare(resident, this.#main)) return
       this.#evict(resident)
       return
     }
     resident.uses = isSmall ? uses - 1 : 0
     this.#main.add(resident)
+  }
+  #spare(resident: Resident<Value>, queue: Queue<Value>): boolean {
+    if (!this.#isInUse(resident)) return false
+    queue.add(resident)
+    this.#spared += 1
+    return true
   }
 }

@@ -73,6 +73,22 @@ class FakeTier implements Tier {
 
 const NO_LIMITS = { maxObjectBytes: {} }
 
+test('what memory lends is copied for a tier before it that writes later', async () => {
+  const bytes = Buffer.from('bytes')
+  const lender = { from: () => bytes, lend: () => assert.fail('nobody gives it back') }
+  const gate = Promise.withResolvers<void>()
+  const [disk, memory] = [new FakeTier('disk', gate.promise), new FakeTier('memory')]
+  disk.get = () => undefined
+  memory.entries.set('a', { ...FACTS, kind: 'slice', bytes, lender })
+  const tiers = new Tiers([disk, memory], NO_LIMITS)
+  assert.equal(await textAt(tiers, 'a'), 'bytes')
+  bytes.fill('x')
+  gate.resolve()
+  await gate.promise
+  const written = disk.entries.get('a')
+  assert.equal(written?.kind === 'slice' && Buffer.from(written.bytes).toString(), 'bytes')
+})
+
 async function textAt(tiers: Tiers, key: string): Promise<string | undefined> {
   const found = await tiers.get(key)
   return found?.entry.kind === 'slice' ? Buffer.from(found.entry.bytes).toString() : undefined

@@ -241,7 +241,10 @@ export class Tiers {
 
   #promote(key: string, entry: Entry, depth: number): void {
     for (const tier of this.#tiers.slice(0, depth)) {
-      if (this.#accepts(tier, entry)) void Promise.resolve(tier.put(key, entry)).catch(missing)
+      if (!this.#accepts(tier, entry)) continue
+      // What memory lends may be somebody else's before a slower tier has written it.
+      const kept = tier.name === 'memory' ? entry : ownBytes(entry)
+      if (kept !== undefined) void Promise.resolve(tier.put(key, kept)).catch(missing)
     }
   }
 

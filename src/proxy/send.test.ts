@@ -3,7 +3,7 @@ import { EventEmitter } from 'node:events'
 import { describe, test } from 'node:test'
 
 import { bytesBody, noBody } from '../exchange/body.ts'
-import type { Flow, Sink, StreamBody } from '../exchange/body.ts'
+import type { Flow, Loan, Sink, StreamBody } from '../exchange/body.ts'
 import type { Reply } from '../exchange/reply.ts'
 import { send } from './send.ts'
 import type { Manner, Response, Sending } from './send.ts'
@@ -204,4 +204,72 @@ describe('a body that streams', () => {
     await sending
     assert.equal(response.listenerCount('drain'), 0)
   })
+})
+
+class FakeLoan implements Loan {
+  out = 1
+
+  lend(): Loan {
+    this.out += 1
+    return this
+  }
+
+  giveBack(): void {
+    this.out -= 1
+  }
+}
+
+describe('bytes that are lent', () => {
+  const lent = new Uint8Array(5000)
+
+  test('are given back on the way by a client who is never full', () => {
+    const { response, body } = begin({ statedLength: 1e6 })
+    const loans = [new FakeLoan(), new FakeLoan(), new FakeLoan()]
+    response.writableLength = 1
+    body.sink?.write(lent, loans[0])
+    body.sink?.write(lent, loans[1])
+    assert.deepEqual([loans[0]?.out, loans[1]?.out], [1, 1], 'they may still be read')
+    response.writableLength = 0
+    body.sink?.write(lent, loans[2])
+    assert.deepEqual([loans[0]?.out, loans[1]?.out, loans[2]?.out], [0, 0, 1])
+    response.destroy()
+    assert.equal(loans[2]?.out, 0)
+  })
+
+  test('are not given back by a drain that comes before they have left', () => {
+    const { response, body } = begin({ statedLength: 1e6 })
+    const loan = new FakeLoan()
+    response.isFull = true
+    response.writableLength = lent.byteLength
+    body.sink?.write(lent, loan)
+    response.emit('drain')
+    assert.equal(loan.out, 1)
+    response.writableLength = 0
+    response.emit('drain')
+    assert.equal(loan.out, 0)
+  })
+
+  test('are given back, and told of once, where the head cannot be written', () => {
+    for (const make of [(loan: Loan) => bytesBody(lent, loan), startedWith]) {
+      const response = new FakeResponse()
+      response.writeHead = () => assert.fail('a field that cannot be written')
+      const loan = new FakeLoan()
+      const reply = { status: 200, headers: [], body: make(loan), statedLength: lent.byteLength }
+      assert.throws(() => send(reply, response, PLAIN, () => assert.fail('told of twice')))
+      response.destroy()
+      assert.equal(loan.out, 0)
+    }
+  })
+
+  function startedWith(loan: Loan): StreamBody {
+    return {
+      kind: 'stream',
+      length: lent.byteLength,
+      start: (sink) => {
+        sink.write(lent, loan)
+        return { resume: () => undefined, stop: () => undefined }
+      },
+      discard: () => undefined,
+    }
+  }
 })

@@ -80,6 +80,15 @@ class Transmission implements Sink {
   }
 
   begin(): void {
+    try {
+      this.#begin()
+    } catch (error) {
+      this.#abandon()
+      throw error
+    }
+  }
+
+  #begin(): void {
     const { body } = this.#reply
     if (isGone(this.#response)) {
       discardBody(body)
@@ -91,9 +100,9 @@ class Transmission implements Sink {
       this.#stream(body)
       return
     }
+    const bytes = body.kind === 'bytes' ? this.#borrow(body.bytes, body.loan) : undefined
     this.#writeHead()
-    if (body.kind === 'bytes') this.#finish(this.#borrow(body.bytes, body.loan))
-    else this.#finish()
+    this.#finish(bytes)
   }
 
   write(given: Uint8Array, loan?: Loan): boolean {
@@ -101,8 +110,9 @@ class Transmission implements Sink {
       loan?.giveBack()
       return true
     }
-    this.#writeHead()
+    this.#giveBackSent()
     const chunk = this.#borrow(given, loan)
+    this.#writeHead()
     // The last bytes are known as such by the stated length: one write with the end.
     if (this.#bytes + chunk.byteLength === this.#reply.statedLength) {
       this.#finish(chunk)
@@ -134,6 +144,15 @@ class Transmission implements Sink {
       return
     }
     this.#cutOff()
+  }
+
+  /** It cannot be written, which is a bug: whoever called hears of it, once, and nothing stays borrowed. */
+  #abandon(): void {
+    const { body } = this.#reply
+    this.#isEnded = true
+    this.#response.off('close', this.#onClose)
+    if (body.kind === 'stream') body.discard()
+    this.#giveBack()
   }
 
   #cutOff(): void {
@@ -179,6 +198,7 @@ class Transmission implements Sink {
     this.#bytes += last.byteLength
     if (isAllOfIt && last.byteLength <= ONE_PIECE_BYTES && this.#isHttp1()) {
       this.#response.end(latin1(last), 'latin1')
+      this.#giveBack()
     } else this.#response.end(last)
   }
 
@@ -194,6 +214,11 @@ class Transmission implements Sink {
     return copy
   }
 
+  /** A client who is never full, or whose answer waits behind another, tells of it only so. */
+  #giveBackSent(): void {
+    if (this.#loans.length > 0 && this.#response.writableLength === 0) this.#giveBack()
+  }
+
   #giveBack(): void {
     for (const loan of this.#loans) loan.giveBack()
     this.#loans = []
@@ -204,7 +229,8 @@ class Transmission implements Sink {
   }
 
   readonly #onDrain = (): void => {
-    this.#giveBack()
+    // Some releases of Node say so while an answer that waited behind another is only on its way.
+    this.#giveBackSent()
     this.#flow?.resume()
   }
 

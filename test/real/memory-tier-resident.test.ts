@@ -25,6 +25,7 @@ const CASES = [
   { size: MIB, count: 2048 },
   { size: 64 * KIB, count: 32_768 },
   { size: 16 * KIB, count: 32_768 },
+  { size: 4 * KIB, count: 100_000 },
 ]
 
 describe('a memory tier of 64 MiB', () => {
