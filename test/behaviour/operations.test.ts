@@ -108,7 +108,7 @@ test('a bucket one of whose replicas is healthy is degraded, and ready', async (
   for (let look = 0; look < 500; look += 1) {
     const { text } = await request(`${half.url}/ready`)
     backends = JSON.parse(text).backends
-    if (/unhealthy/.test(text)) break
+    if (/"unhealthy"/.test(text) && /"healthy"/.test(text)) break
     await wait(20)
   }
   assert.deepEqual(backends['half'], {
