@@ -77,3 +77,29 @@ describe('what is written is what Node itself would write', () => {
     }
   }
 })
+
+test('an answer that breaks before its turn closes the connection when its turn comes', async () => {
+  const server = createServer({ ServerResponse: HeadedResponse })
+  let finishFirst = (): void => undefined
+  server.on('request', (request, response) => {
+    if (request.url === '/first') {
+      finishFirst = () => response.end('first')
+      return
+    }
+    response.writeHead(200, ['Content-Length', '100'])
+    response.write('a part')
+    response.destroy()
+    finishFirst()
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  assert.ok(address !== null && typeof address === 'object')
+  const socket = connect(address.port, '127.0.0.1')
+  let text = ''
+  socket.on('data', (part: Buffer) => (text += part.toString()))
+  for (const path of ['/first', '/second']) socket.write(`GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`)
+  await once(socket, 'close', { signal: AbortSignal.timeout(10_000) })
+  assert.match(text, /first$/)
+  server.close()
+})

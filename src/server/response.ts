@@ -4,6 +4,7 @@
 
 import { ServerResponse, STATUS_CODES } from 'node:http'
 import type { IncomingMessage, OutgoingHttpHeader, OutgoingHttpHeaders } from 'node:http'
+import type { Socket } from 'node:net'
 
 import { now } from '../primitives/clock.ts'
 import { formatHttpDate } from '../http/date.ts'
@@ -23,6 +24,12 @@ export class HeadedResponse<Request extends IncomingMessage> extends ServerRespo
     this.statusCode = status
     this._header = head
     return this
+  }
+
+  /** One that still waits for its turn on the connection takes that with it then: Node forgets to. */
+  override destroy(error?: Error): this {
+    if (this.socket === null) this.once('socket', (socket: Socket) => socket.destroy())
+    return super.destroy(error)
   }
 
   /** Undefined for all but an answer with a body of known length, after which more may be asked. */
