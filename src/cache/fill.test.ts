@@ -122,6 +122,16 @@ test('one chunk may hold several slices', () => {
   assert.equal(reader.text, bytesFrom(0, 45).toString())
 })
 
+test('what comes while it holds is kept, behind what it holds already', () => {
+  const { fill, source } = open()
+  const reader = new Reader(fill, 0, 0)
+  fill.start(source)
+  assert.equal(fill.write(bytesFrom(0, 25)), false)
+  assert.equal(fill.write(bytesFrom(25, 20)), false)
+  reader.readTo(45)
+  assert.equal(reader.text, bytesFrom(0, 45).toString())
+})
+
 test('what is left to others before it has started ends it, and is no failure', () => {
   const { fill, source, ends } = open()
   const reader = new Reader(fill, 0, 45)

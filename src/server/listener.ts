@@ -46,6 +46,5 @@ function createAny(http: ServerOptions, { limits, https, http2 }: ListenerConfig
   if (!http2) return createHttpsServer({ ...http, ...tls })
   const { maxHeaderSize = 0 } = http
   const settings = { maxHeaderListSize: maxHeaderSize, maxConcurrentStreams: MAX_STREAMS }
-  const http1 = { allowHTTP1: true, Http1ServerResponse: HeadedResponse }
-  return createSecureServer({ ...http, ...tls, ...http1, settings })
+  return createSecureServer({ ...http, ...tls, allowHTTP1: true, settings })
 }
