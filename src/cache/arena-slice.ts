@@ -79,6 +79,8 @@ export class ArenaSlice implements SliceEntry, Lender, Loan {
   from(offset: number): Uint8Array {
     let before = 0
     for (const part of this.#parts) {
+      // Most are read from their start.
+      if (offset === before) return part
       if (offset < before + part.byteLength) return part.subarray(offset - before)
       before += part.byteLength
     }

@@ -53,6 +53,7 @@ const stored = fc.record({
   staleIfErrorUntil: instant,
   isAlwaysValidated: fc.boolean(),
   isNeverStale: fc.boolean(),
+  bytesName: latin1,
   selecting: fc.array(fc.tuple(latin1, latin1), { maxLength: 4 }),
   tags: fc.array(text, { maxLength: 4 }),
   keepUntil: instant,

@@ -9,7 +9,7 @@ import type { StoredHead } from './stored-head.ts'
 import type { Entry, EntryFacts } from './tier.ts'
 
 /** "SLC" and the version of this format: change the digit when anything below changes. */
-const MAGIC = 0x53_4c_43_31
+const MAGIC = 0x53_4c_43_32
 
 // magic, checksum of the header that follows, kind, length of the text, length and checksum of the
 // payload; then sizes and instants as doubles, since JSON knows no Infinity, then the text.
@@ -40,7 +40,7 @@ interface Text {
 
 type StoredText = Pick<
   StoredHead,
-  'outcome' | 'isAlwaysValidated' | 'isNeverStale' | 'selecting' | 'tags'
+  'outcome' | 'bytesName' | 'isAlwaysValidated' | 'isNeverStale' | 'selecting' | 'tags'
 > & { readonly head: HeadText }
 
 type HeadText = Partial<Omit<ObjectHead, 'caching'>> & { readonly caching: Partial<CachingFields> }
@@ -107,8 +107,9 @@ function checksumOf(payload: Uint8Array): Buffer {
 function textOf(entry: Entry): Text {
   const { bucket, objectKey, tags } = entry
   if (entry.kind === 'slice') return { bucket, objectKey, tags }
-  const { outcome, head, isAlwaysValidated, isNeverStale, selecting, tags: own } = entry.stored
-  const stored = { outcome, head, isAlwaysValidated, isNeverStale, selecting, tags: own }
+  const { outcome, head, bytesName, isAlwaysValidated, isNeverStale, selecting } = entry.stored
+  const own = { tags: entry.stored.tags, selecting }
+  const stored = { outcome, head, bytesName, isAlwaysValidated, isNeverStale, ...own }
   return { bucket, objectKey, tags, stored }
 }
 
@@ -152,6 +153,7 @@ function storedFrom(text: StoredText, numbers: readonly number[]): StoredHead {
   return {
     outcome: text.outcome,
     head: headFrom(text.head),
+    bytesName: text.bytesName,
     receivedAt,
     dateAt,
     initialAgeMs,

@@ -35,6 +35,7 @@ export function headEntry(given: Partial<HeadEntry> = {}): HeadEntry {
         },
         redirectLocation: undefined,
       },
+      bytesName: 'AbCdEfGhIjKlMnOpQrStUv',
       receivedAt: facts.receivedAt,
       dateAt: facts.receivedAt - 1000,
       initialAgeMs: 1000,

@@ -6,7 +6,6 @@ import type { TierCount } from '../exchange/counts.ts'
 import { periodsOf } from './decide.ts'
 import { DiskTier } from './disk-tier.ts'
 import { sliceKey } from './key.ts'
-import type { SliceKeys } from './key.ts'
 import type { LookupTally } from './lookup-tally.ts'
 import { MemoryTier } from './memory-tier.ts'
 import type { ByTier } from './purge.ts'
@@ -85,7 +84,7 @@ export interface InspectedPlace {
   readonly tiers: readonly Tier[]
   /** Heads under its name. */
   readonly seen: readonly Seen[]
-  readonly sliceKeys: SliceKeys
+  readonly bytesName: string
   readonly sliceBytes: number
 }
 
@@ -115,7 +114,7 @@ async function runsIn(tier: Tier, place: InspectedPlace, slices: number): Promis
   const runs: [first: number, last: number][] = []
   for (let start = 0; start < slices; start += LOOKS_AT_ONCE) {
     const length = Math.min(LOOKS_AT_ONCE, slices - start)
-    const keys = Array.from({ length }, (_, index) => sliceKey(place.sliceKeys, start + index))
+    const keys = Array.from({ length }, (_, index) => sliceKey(place.bytesName, start + index))
     const kept = await keptOf(tier, keys, slices)
     for (const [index, isKept] of kept.entries()) if (isKept) extend(runs, start + index)
     await nextTurn()

@@ -1,5 +1,5 @@
-// What makes two requests the same, as strings. The validator stands in a slice's key, so a slice
-// can only ever join bytes of its own version.
+// What makes two requests the same, as strings. A slice's key names the version that it is of, so a
+// slice can only ever join bytes of its own version; it is short, since it is looked up for each hit.
 
 import { createHash } from 'node:crypto'
 
@@ -25,19 +25,24 @@ export function variantKey(
   return `${base}${SEPARATOR}${digest(JSON.stringify(selecting))}`
 }
 
-export interface SliceKeys {
-  readonly identity: string
-  readonly objectKey: string
-  /** Names the version of the bytes. */
-  readonly validator: string
+/** A name is of one length, so that no two of them can run into each other. */
+export function sliceKey(bytesName: string, index: number): string {
+  return `s${bytesName}${index}`
 }
 
-export function sliceKey({ identity, objectKey, validator }: SliceKeys, index: number): string {
-  return `s${SEPARATOR}${identity}${SEPARATOR}${validator}${SEPARATOR}${index}${SEPARATOR}${objectKey}`
+/** Names the bytes of one version of an object, where they come from. */
+export function nameOfBytes(
+  identity: string,
+  objectKey: string,
+  head: ObjectHead,
+  receivedAt: number,
+): string {
+  const validator = validatorOf(head, receivedAt)
+  return digest(`${identity}${SEPARATOR}${validator}${SEPARATOR}${objectKey}`)
 }
 
 /** `receivedAt` keeps apart what nothing else tells apart. A weak tag may stand for other bytes. */
-export function validatorOf(head: ObjectHead, receivedAt: number): string {
+function validatorOf(head: ObjectHead, receivedAt: number): string {
   const { etag, lastModified, size, versionId } = head
   const isStrong = etag !== undefined && !etag.startsWith('W/')
   const named = isStrong ? etag : `${etag ?? ''} ${lastModified ?? ''}`.trim()

@@ -76,9 +76,9 @@ export class MemoryTier implements Tier {
     })
   }
 
-  get(key: string): Entry | undefined {
+  get(key: string, at = this.#now()): Entry | undefined {
     const resident = this.#residents.get(key)
-    if (resident === undefined || this.#isOver(resident)) {
+    if (resident === undefined || this.#isOver(resident, at)) {
       this.#misses += 1
       return undefined
     }
@@ -163,8 +163,8 @@ export class MemoryTier implements Tier {
     for (const key of this.#residents.keys()) this.remove(key)
   }
 
-  #isOver({ key, value }: Resident<Kept>): boolean {
-    if (this.#now() <= value.entry.keepUntil) return false
+  #isOver({ key, value }: Resident<Kept>, at: number): boolean {
+    if (at <= value.entry.keepUntil) return false
     this.remove(key)
     return true
   }

@@ -10,8 +10,7 @@ import { Fill } from './fill.ts'
 import type { FillBuffer } from './fill-buffer.ts'
 import { SLICES_OF_A_FILL } from './fill-memory.ts'
 import type { FillMemory } from './fill-memory.ts'
-import { digest, sliceKey } from './key.ts'
-import type { SliceKeys } from './key.ts'
+import { sliceKey } from './key.ts'
 import type { Lease, LeasedRun, Leases } from './lease.ts'
 import type { LookupTally } from './lookup-tally.ts'
 import type { EntryFacts } from './tier.ts'
@@ -21,7 +20,7 @@ import type { Found, Shelves } from './tiers.ts'
 export type FetchRange = (first: number, last: number, signal: CancelSignal) => Promise<StreamBody>
 
 export interface ObjectVersion {
-  readonly keys: SliceKeys
+  readonly bytesName: string
   readonly size: number
   readonly facts: EntryFacts
 }
@@ -32,7 +31,7 @@ export interface SliceSettings {
   readonly spanSlices: number
 }
 
-/** Fills in progress, by the key of the version they belong to. */
+/** Fills in progress, by the name of the bytes they bring. */
 export type Fills = Map<string, Set<Fill>>
 
 export interface SliceWorld {
@@ -57,7 +56,6 @@ export class ObjectSlices {
   readonly #version: ObjectVersion
   readonly #world: SliceWorld
   readonly #fetch: FetchRange
-  readonly #fillsKey: string
   #agreeing: Agreeing | undefined
 
   constructor(version: ObjectVersion, world: SliceWorld, fetch: FetchRange) {
@@ -66,7 +64,6 @@ export class ObjectSlices {
     this.#version = version
     this.#world = world
     this.#fetch = fetch
-    this.#fillsKey = sliceKey(version.keys, -1)
   }
 
   /** Whether another node fetches what was last wanted from here, and will be waited for. */
@@ -79,9 +76,9 @@ export class ObjectSlices {
   }
 
   /** A held slice; a promise where a tier must be waited for. */
-  held(index: number): Found | undefined | Promise<Found | undefined> {
+  held(index: number, at?: number): Found | undefined | Promise<Found | undefined> {
     const { tiers, tally } = this.#world
-    const found = tiers.get(this.#keyOf(index))
+    const found = tiers.get(this.#keyOf(index), at)
     tally?.noteSoon(found)
     return found
   }
@@ -95,7 +92,7 @@ export class ObjectSlices {
 
   /** A fill that a reader at this slice can follow. */
   arriving(index: number, except?: Fill): Fill | undefined {
-    for (const fill of this.#world.fills.get(this.#fillsKey) ?? []) {
+    for (const fill of this.#world.fills.get(this.#version.bytesName) ?? []) {
       if (fill !== except && fill.covers(index)) return fill
     }
     return undefined
@@ -165,7 +162,7 @@ export class ObjectSlices {
     // In doubt nothing that others bring is believed.
     if (leases?.isOn !== true || !leases.canShare(this.size) || tiers.isInDoubt) return undefined
     const keyOf = (index: number): string => this.#keyOf(index)
-    return { leases, tiers, name: digest(this.#fillsKey), keyOf }
+    return { leases, tiers, name: this.#version.bytesName, keyOf }
   }
 
   #begin({ first, last }: LeasedRun, leaving?: Cancellation): Work | undefined {
@@ -193,8 +190,9 @@ export class ObjectSlices {
       },
     })
     const work: Work = { fill, lease: undefined }
-    const fills = this.#world.fills.get(this.#fillsKey) ?? new Set()
-    this.#world.fills.set(this.#fillsKey, fills.add(fill))
+    const { bytesName } = this.#version
+    const fills = this.#world.fills.get(bytesName) ?? new Set()
+    this.#world.fills.set(bytesName, fills.add(fill))
     return work
   }
 
@@ -205,9 +203,10 @@ export class ObjectSlices {
   }
 
   #forget(fill: Fill): void {
-    const fills = this.#world.fills.get(this.#fillsKey)
+    const { bytesName } = this.#version
+    const fills = this.#world.fills.get(bytesName)
     fills?.delete(fill)
-    if (fills?.size === 0) this.#world.fills.delete(this.#fillsKey)
+    if (fills?.size === 0) this.#world.fills.delete(bytesName)
   }
 
   #runEnd(index: number, lastWanted: number): number {
@@ -222,6 +221,6 @@ export class ObjectSlices {
   }
 
   #keyOf(index: number): string {
-    return sliceKey(this.#version.keys, index)
+    return sliceKey(this.#version.bytesName, index)
   }
 }

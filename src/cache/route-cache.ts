@@ -2,12 +2,12 @@
 
 import type { IncomingHttpHeaders } from 'node:http'
 
+import type { ObjectHead } from '../exchange/object-head.ts'
 import { selectingValues, selects } from '../http/vary.ts'
 import { FillMemory, SLICES_OF_A_FILL } from './fill-memory.ts'
 import { inspect } from './inspect.ts'
 import type { Inspected } from './inspect.ts'
-import { digest, headKey, validatorOf, variantKey } from './key.ts'
-import type { SliceKeys } from './key.ts'
+import { digest, headKey, nameOfBytes, variantKey } from './key.ts'
 import type { Leases } from './lease.ts'
 import { LookupTally } from './lookup-tally.ts'
 import { ObjectSlices } from './object-slices.ts'
@@ -107,9 +107,14 @@ export class RouteCache {
     return headKey(this.#origin, key, versionId)
   }
 
-  lookup(name: ObjectName, headers: IncomingHttpHeaders): Lookup | Promise<Lookup> {
+  /** What the bytes that such a head describes are to be found by. */
+  nameOfBytes({ key }: ObjectName, head: ObjectHead, receivedAt: number): string {
+    return nameOfBytes(this.#origin, key, head, receivedAt)
+  }
+
+  lookup(name: ObjectName, headers: IncomingHttpHeaders, at?: number): Lookup | Promise<Lookup> {
     const base = this.nameOf(name)
-    const found = this.#world.tiers.get(base)
+    const found = this.#world.tiers.get(base, at)
     if (found instanceof Promise) return found.then((late) => this.#select(base, late, headers))
     return this.#select(base, found, headers)
   }
@@ -172,7 +177,7 @@ export class RouteCache {
       seen: await this.#world.tiers.look(
         this.#headKey(name, lookup === undefined ? [] : stored.selecting),
       ),
-      sliceKeys: this.#sliceKeys(name, stored),
+      bytesName: stored.bytesName,
       sliceBytes: this.settings.sliceBytes,
     }
     return inspect({ stored, tier, softPurgedAt }, place)
@@ -213,14 +218,9 @@ export class RouteCache {
     fetch: FetchRange,
     askedAt = stored.receivedAt,
   ): ObjectSlices {
-    const keys = this.#sliceKeys(name, stored)
     const facts = this.#factsOf(name, stored, askedAt)
-    return new ObjectSlices({ keys, size: stored.head.size ?? 0, facts }, this.#world, fetch)
-  }
-
-  #sliceKeys({ key }: ObjectName, { head, receivedAt }: StoredHead): SliceKeys {
-    const validator = validatorOf(head, receivedAt)
-    return { identity: this.#origin, objectKey: key, validator }
+    const { bytesName, head } = stored
+    return new ObjectSlices({ bytesName, size: head.size ?? 0, facts }, this.#world, fetch)
   }
 
   #factsOf(

@@ -21,7 +21,7 @@ const FACTS = {
   receivedAt: 0,
   keepUntil: Infinity,
 }
-const KEYS = { identity: 'i', objectKey: 'k', validator: 'v' }
+const NAME = 'name of the bytes'
 
 class MapTier implements Tier {
   readonly name
@@ -146,12 +146,12 @@ function worldOf(shape: Shape): World {
     return new Piecewise(bytes.subarray(first, last + 1), shape.chunkBytes)
   }
   const slices = (fetch = fetchNow): ObjectSlices =>
-    new ObjectSlices({ keys: KEYS, size, facts: FACTS }, world, fetch)
+    new ObjectSlices({ bytesName: NAME, size, facts: FACTS }, world, fetch)
   for (const index of shape.held) {
     if (index * sliceBytes >= size) continue
     const slice = bytes.subarray(index * sliceBytes, (index + 1) * sliceBytes)
     const entry: Entry = { kind: 'slice', ...FACTS, bytes: slice }
-    tier.entries.set(`s\0i\0v\0${index}\0k`, entry)
+    tier.entries.set(`s${NAME}${index}`, entry)
   }
   return { bytes, slices, memory, fills, fetched }
 }

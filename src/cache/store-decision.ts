@@ -60,7 +60,7 @@ export interface StoreRequest {
 }
 
 /** All of a stored head but what it is the head of. */
-export type StorageTerms = Omit<StoredHead, 'outcome' | 'head' | 'tags'>
+export type StorageTerms = Omit<StoredHead, 'outcome' | 'head' | 'bytesName' | 'tags'>
 
 export type NotStored = NotStorable | 'too-large' | 'unusable'
 

@@ -7,6 +7,8 @@ export interface StoredHead {
   /** An object, or the knowledge that there is none. */
   readonly outcome: 'object' | 'absent'
   readonly head: ObjectHead
+  /** Of this version's bytes, among all that are kept: what its slices are found by. */
+  readonly bytesName: string
   /** Epoch ms; for a head that a 304 freshened, when the 304 came. */
   readonly receivedAt: number
   /** The Date to send: the origin's own, or when it was received. */

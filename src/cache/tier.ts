@@ -72,8 +72,11 @@ export interface Tier {
   readonly name: TierName
   /** Where other nodes find what is put here: how they agree who fetches it. */
   readonly leases?: Leases
-  /** A value, not a promise, where it can be had without waiting. Counts a hit or a miss. */
-  get(key: string): Entry | undefined | Promise<Entry | undefined>
+  /**
+   * A value, not a promise, where it can be had without waiting. Counts a hit or a miss. `at` is the
+   * present, where the caller has looked at the clock already.
+   */
+  get(key: string, at?: number): Entry | undefined | Promise<Entry | undefined>
   /** What `get` would find, without a trace: counts nothing, is no use of it, removes nothing. */
   peek(key: string): Entry | undefined | Promise<Entry | undefined>
   /** Whether `get` would find it, where that can be said at once. Counts nothing, and is no use of it. */

@@ -92,16 +92,18 @@ export class Tiers {
 
   async *#each(key: string): AsyncGenerator<Seen> {
     for (const tier of this.#tiers) {
-      const entry = await Promise.resolve(this.#ask(tier, key, 'peek')).catch(missing)
+      const entry = await Promise.resolve(this.#glance(tier, key)).catch(missing)
       if (entry !== undefined) yield { tier: tier.name, entry, ban: this.bans.covering(entry) }
     }
   }
 
-  get(key: string): Found | undefined | Promise<Found | undefined> {
+  get(key: string, at?: number): Found | undefined | Promise<Found | undefined> {
     const from = this.#trustedFrom()
     if (from === Number.POSITIVE_INFINITY) return undefined
-    for (const [depth, tier] of this.#tiers.entries()) {
-      const got = this.#ask(tier, key)
+    for (let depth = 0; depth < this.#tiers.length; depth += 1) {
+      const tier = this.#tiers[depth]
+      if (tier === undefined) break
+      const got = this.#ask(tier, key, at)
       if (got instanceof Promise) return this.#await(key, depth, got)
       const found = this.#judge(key, trusted(got, from), tier, depth)
       if (found !== undefined) return found
@@ -116,7 +118,7 @@ export class Tiers {
     const from = this.#trustedFrom()
     if (tier === undefined || from === Number.POSITIVE_INFINITY) return undefined
     // It has been looked for and counted before.
-    const got = await Promise.resolve(this.#ask(tier, key, 'peek')).catch(missing)
+    const got = await Promise.resolve(this.#glance(tier, key)).catch(missing)
     return this.#judge(key, trusted(got, from), tier, depth, isWanted)
   }
 
@@ -190,14 +192,19 @@ export class Tiers {
     return undefined
   }
 
+  #ask(tier: Tier, key: string, at?: number): Entry | undefined | Promise<Entry | undefined> {
+    const pending = this.#pendingAt(tier, key)
+    return pending === undefined ? tier.get(key, at) : pending.entry
+  }
+
+  #glance(tier: Tier, key: string): Entry | undefined | Promise<Entry | undefined> {
+    const pending = this.#pendingAt(tier, key)
+    return pending === undefined ? tier.peek(key) : pending.entry
+  }
+
   /** Only memory has done at once what it was told. */
-  #ask(
-    tier: Tier,
-    key: string,
-    how: 'get' | 'peek' = 'get',
-  ): Entry | undefined | Promise<Entry | undefined> {
-    const pending = tier.name === 'memory' ? undefined : this.#pending.get(key)
-    return pending === undefined ? tier[how](key) : pending.entry
+  #pendingAt({ name }: Tier, key: string): Pending | undefined {
+    return name === 'memory' ? undefined : this.#pending.get(key)
   }
 
   async #await(

@@ -89,7 +89,11 @@ export class CachedOrigin {
   obtain(plan: Plan, context: CachedContext): Obtained | Promise<Obtained> {
     requireKey(plan)
     if (passes(plan)) return this.#around(plan, context, 'bypass')
-    const lookup = this.#options.cache.lookup(plan, context.headers)
+    const lookup = this.#options.cache.lookup(
+      plan,
+      context.headers,
+      context.exchange.arrival.receivedAt,
+    )
     if (!(lookup instanceof Promise)) return this.#decide(lookup, plan, context)
     return lookup.then((late) => this.#decide(late, plan, context))
   }
@@ -156,9 +160,10 @@ export class CachedOrigin {
     context.exchange.note('cache', outcome)
     const open = (): ObjectSlices => this.#slicesOf(stored, plan, context)
     const served = serveStored(stored, plan, { isJustReceived: false, at }, open)
-    const tell = (held: boolean): Obtained | Promise<Obtained> =>
-      held || outcome.kind !== 'hit' ? served.obtained : tellLack(served, outcome, context)
     const held = served.isHeld()
+    if (held === true) return served.obtained
+    const tell = (isHeld: boolean): Obtained | Promise<Obtained> =>
+      isHeld || outcome.kind !== 'hit' ? served.obtained : tellLack(served, outcome, context)
     return held instanceof Promise ? held.then(tell) : tell(held)
   }
 

@@ -71,6 +71,7 @@ describe('the question that renews', () => {
   const stored = (outcome: 'object' | 'absent', more: Partial<ObjectHead>) => ({
     outcome,
     head: head(more),
+    bytesName: 'b',
     receivedAt: 0,
     dateAt: 0,
     initialAgeMs: 0,

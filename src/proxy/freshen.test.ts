@@ -100,9 +100,11 @@ describe('a 304 (RFC 9111 §3.2)', () => {
       selecting: [],
       keepUntil: 9,
     }
-    const stored = { ...terms, receivedAt: 1, outcome: 'object', head: HEAD, tags: ['t'] } as const
+    const kept = { outcome: 'object', head: HEAD, bytesName: 'b', tags: ['t'] } as const
+    const stored = { ...terms, ...kept, receivedAt: 1 }
     const renewed = freshen(stored, BARE, terms)
     assert.deepEqual([renewed.receivedAt, renewed.tags, renewed.head.etag], [5, ['t'], '"a"'])
+    assert.equal(renewed.bytesName, 'b')
   })
 })
 

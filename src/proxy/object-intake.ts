@@ -99,9 +99,9 @@ export class ObjectIntake {
 
   /** For the holes of a stored object: bytes of that version, or none. */
   fetcherOf(plan: Plan, { head }: StoredHead, trail: Trail): FetchRange {
-    const { key, versionId } = plan
-    const ifMatch = isStrong(head.etag) ? head.etag : undefined
     return async (first, last, signal) => {
+      const { key, versionId } = plan
+      const ifMatch = isStrong(head.etag) ? head.etag : undefined
       const range = { kind: 'bounded', first, last } as const
       const ask = this.#options.askFor(signal, trail)
       const answer = await ask({ method: 'GET', key, versionId, range, ifMatch })
@@ -142,7 +142,13 @@ export class ObjectIntake {
     const decision = this.#decide(404, head, reception)
     cache.forget(plan)
     if (decision.kind === 'no') throw new Refusal('not_found')
-    const stored: StoredHead = { ...decision.terms, outcome: 'absent', head, tags: [] }
+    const stored: StoredHead = {
+      ...decision.terms,
+      outcome: 'absent',
+      head,
+      bytesName: '',
+      tags: [],
+    }
     cache.keep(plan, stored, askedAt)
     return { kind: 'stored', stored, isFreshened: false, isKept: true, askedAt }
   }
@@ -162,6 +168,7 @@ export class ObjectIntake {
       ...decision.terms,
       outcome: 'object',
       head,
+      bytesName: cache.nameOfBytes(plan, head, reception.receivedAt),
       tags: tagsOf(head, plan.key),
     }
     if (!isHead && head.size !== 0) return this.#takeBytes(delivered, stored, reception)

@@ -159,10 +159,10 @@ function mannerFor({ commonHeaders }: Reply, { exchange, snapshot, options }: Vi
   const outcome = facts.cache ?? BYPASS
   const common = commonHeaders ?? snapshot.commonHeaders
   const cacheStatus = formatCacheStatus(outcome)
-  const own = ['X-Request-ID', arrival.id, 'Cache-Status', cacheStatus, 'X-Cache', xCache(outcome)]
-  own.push(...common)
-  if (facts.limits !== undefined) own.push(...facts.limits)
-  return { headers: own, close: options.status.isDraining() || facts.receive?.hasBody !== false }
+  const told = ['X-Request-ID', arrival.id, 'Cache-Status', cacheStatus, 'X-Cache', xCache(outcome)]
+  const headers = [...told, ...common]
+  if (facts.limits !== undefined) headers.push(...facts.limits)
+  return { headers, close: options.status.isDraining() || facts.receive?.hasBody !== false }
 }
 
 const NOTHING_SENT = { status: 0, bytes: 0, isWhole: false, firstByteAt: undefined }

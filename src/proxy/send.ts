@@ -36,6 +36,7 @@ export interface Manner {
   readonly close: boolean
 }
 
+const NO_LOANS: readonly Loan[] = []
 const HTTP2_INTERNAL_ERROR = 2
 /** Up to here it costs less to copy a body behind its head than to write the two side by side. */
 const ONE_PIECE_BYTES = 4096
@@ -68,7 +69,7 @@ class Transmission implements Sink {
   #isEnded = false
   #isAwaitingDrain = false
   /** What the socket may still be reading from. */
-  #loans: Loan[] = []
+  #loans: readonly Loan[] = NO_LOANS
   #bytes = 0
   #firstByteAt: number | undefined
 
@@ -206,7 +207,7 @@ class Transmission implements Sink {
   #borrow(bytes: Uint8Array, loan: Loan | undefined): Uint8Array {
     if (loan === undefined) return bytes
     if (this.#isHttp1()) {
-      this.#loans.push(loan)
+      this.#loans = this.#loans.length === 0 ? [loan] : [...this.#loans, loan]
       return bytes
     }
     const copy = Buffer.from(bytes)
@@ -221,7 +222,7 @@ class Transmission implements Sink {
 
   #giveBack(): void {
     for (const loan of this.#loans) loan.giveBack()
-    this.#loans = []
+    this.#loans = NO_LOANS
   }
 
   #isHttp1(): boolean {

@@ -47,9 +47,9 @@ export function serveStored(
   if (plan.method === 'HEAD' || size === 0) return atOnce({ ...common, body: emptyBody(selected) })
   switch (selected.kind) {
     case 'whole':
-      return ranged(common, { first: 0, last: size - 1 }, open())
+      return ranged(common, { first: 0, last: size - 1 }, open(), at)
     case 'part':
-      return ranged(common, selected.range, open())
+      return ranged(common, selected.range, open(), at)
     case 'parts':
       return several(common, selected.ranges, size, open())
     case 'not-modified':
@@ -63,7 +63,11 @@ export function serveStored(
 type Common = Omit<Obtained, 'body'>
 
 function atOnce(obtained: Obtained): Served {
-  return { obtained, isHeld: () => true, isCollapsed: false, slices: undefined }
+  return { obtained, isHeld: isHere, isCollapsed: false, slices: undefined }
+}
+
+function isHere(): boolean {
+  return true
 }
 
 const NOTHING = new Uint8Array(0)
@@ -73,18 +77,19 @@ function emptyBody({ kind }: Selected): Body {
 }
 
 /** What lies in one slice that is at hand needs no stream: it is one write. */
-function ranged(common: Common, range: ByteRange, slices: ObjectSlices): Served {
+function ranged(common: Common, range: ByteRange, slices: ObjectSlices, at: number): Served {
   const index = slices.indexAt(range.first)
   let ahead: Extract<ReturnType<ObjectSlices['held']>, Promise<unknown>> | undefined
   if (slices.indexAt(range.last) === index) {
-    const held = slices.held(index)
+    const held = slices.held(index, at)
     if (held instanceof Promise) ahead = held
     else if (held?.entry.kind === 'slice') {
       const { entry } = held
       const length = range.last + 1 - range.first
-      const bytes = bytesFrom(entry, range.first - index * slices.sliceBytes).subarray(0, length)
-      if (bytes.byteLength === length) {
-        return atOnce({ ...common, body: bytesBody(bytes, entry.lender?.lend()) })
+      const bytes = bytesFrom(entry, range.first - index * slices.sliceBytes)
+      if (bytes.byteLength >= length) {
+        const wanted = bytes.byteLength === length ? bytes : bytes.subarray(0, length)
+        return atOnce({ ...common, body: bytesBody(wanted, entry.lender?.lend()) })
       }
     }
   }
