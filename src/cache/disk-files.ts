@@ -1,7 +1,7 @@
 // The files of the disk tier: one for each entry too large for the index, under a name that is
 // used once and never again, so that a reader holds either all of a file or none of it.
 
-import { constants } from 'node:fs'
+import { close, constants, open as openNumbered, read } from 'node:fs'
 import { mkdir, open, readdir, rename, stat, unlink } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { hash, randomUUID } from 'node:crypto'
@@ -37,26 +37,24 @@ export async function writeFileWhole(
   }
 }
 
-/** Undefined where there is none, or it is not as long as it was. */
-export async function readFileWhole(
+/** False where there is none, or it is not as long as the bytes that it is to fill. */
+export async function readFileInto(
   folder: string,
   name: string,
-  length: number,
-): Promise<Uint8Array | undefined> {
-  const handle = await openFile(join(folder, name))
-  if (handle === undefined) return undefined
+  bytes: Uint8Array,
+): Promise<boolean> {
+  const file = await openFile(join(folder, name))
+  if (file === undefined) return false
   try {
-    // Not from the pool: a slice that stays in memory would hold all of its neighbours there.
-    const bytes = Buffer.allocUnsafeSlow(length)
-    let filled = 0
-    while (filled < length) {
-      const { bytesRead } = await handle.read(bytes, filled, length - filled, filled)
-      if (bytesRead === 0) return undefined
-      filled += bytesRead
+    for (let filled = 0; filled < bytes.byteLength;) {
+      const count = await readAt(file, bytes, filled)
+      if (count === 0) return false
+      filled += count
     }
-    return bytes
+    return true
   } finally {
-    await handle.close()
+    // Nothing hangs on it.
+    close(file)
   }
 }
 
@@ -124,13 +122,26 @@ async function writeParts(handle: FileHandle, parts: readonly Uint8Array[]): Pro
   }
 }
 
-async function openFile(path: string): Promise<FileHandle | undefined> {
-  try {
-    return await open(path)
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return undefined
-    throw error
-  }
+// A number for a file, and not an object with a finalizer: reading is what a hit on disk is made of.
+
+function openFile(path: string): Promise<number | undefined> {
+  return new Promise((resolve, reject) => {
+    openNumbered(path, (error, file) => {
+      if (error === null) resolve(file)
+      else if (error.code === 'ENOENT') resolve(undefined)
+      else reject(error)
+    })
+  })
+}
+
+function readAt(file: number, bytes: Uint8Array, position: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const left = bytes.byteLength - position
+    read(file, bytes, position, left, position, (error, count) => {
+      if (error === null) resolve(count)
+      else reject(error)
+    })
+  })
 }
 
 async function removeFile(path: string): Promise<void> {

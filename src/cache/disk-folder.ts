@@ -9,13 +9,14 @@ import { join } from 'node:path'
 import { decodeEntry } from './codec.ts'
 import { Checkpointer } from './disk-checkpoint.ts'
 import { removeDatabase } from './disk-schema.ts'
-import { readFileWhole, removeFiles } from './disk-files.ts'
+import { readFileInto, removeFiles } from './disk-files.ts'
 import { DiskIndex } from './disk-index.ts'
 import type { IndexedEntry } from './disk-index.ts'
 import { shrinkIndex, sweepEntries, sweepOrphans } from './disk-sweep.ts'
 import type { Place } from './disk-sweep.ts'
 import { FolderGone } from './disk-trouble.ts'
 import { patiently } from './disk-patience.ts'
+import { ReadRoom } from './read-room.ts'
 import { DiskWriter } from './disk-writer.ts'
 import type { WriterCounts } from './disk-writer.ts'
 import type { Entry } from './tier.ts'
@@ -37,6 +38,8 @@ export interface FolderCounts extends WriterCounts {
 /** Uses closer together than this are one to the order of eviction. */
 const USE_GRAIN_MS = 60_000
 const TIDY_EVERY_MS = 10 * 60_000
+/** Of the room that slices are read into, what may lie about until it is needed again. */
+const MOST_FREE_BYTES = 32 * 1024 * 1024
 
 export class DiskFolder implements Place {
   readonly folder: string
@@ -44,6 +47,7 @@ export class DiskFolder implements Place {
   readonly #terms: FolderTerms
   readonly #writer: DiskWriter
   readonly #checkpointer: Checkpointer
+  readonly #room = new ReadRoom(MOST_FREE_BYTES)
   readonly #left = new AbortController()
   /** Tells this folder from another that came to stand at its path. */
   readonly #inode: number
@@ -70,7 +74,7 @@ export class DiskFolder implements Place {
     const indexed = this.index.find(key)
     if (indexed === undefined || indexed.keepUntil < now) return undefined
     if (now - indexed.usedAt >= USE_GRAIN_MS) this.#writer.use(indexed.id, now)
-    if (indexed.file !== null) return this.#readFile(indexed)
+    if (indexed.file !== null) return this.#readFile(indexed, indexed.file)
     return this.#decode(indexed, indexed.bytes) ?? this.#lose(indexed)
   }
 
@@ -78,7 +82,7 @@ export class DiskFolder implements Place {
   async peek(key: string): Promise<Entry | undefined> {
     const indexed = this.index.find(key)
     if (indexed === undefined || indexed.keepUntil < this.#terms.now()) return undefined
-    return this.#decode(indexed, await this.#bytesOf(indexed))
+    return this.#decode(indexed, await this.#ownBytesOf(indexed))
   }
 
   put(key: string, entry: Entry): Promise<void> {
@@ -91,6 +95,7 @@ export class DiskFolder implements Place {
 
   /** What is to be done every few seconds. */
   async tend(): Promise<void> {
+    this.#room.trim()
     await this.#assertInPlace()
     await this.#writer.flush()
     await this.#writer.trim()
@@ -126,13 +131,23 @@ export class DiskFolder implements Place {
     if (ino !== this.#inode) throw new FolderGone(`${this.folder} is another folder now`)
   }
 
-  async #readFile(indexed: IndexedEntry): Promise<Entry | undefined> {
-    return this.#decode(indexed, await this.#bytesOf(indexed)) ?? this.#lose(indexed)
+  /** What is found is lent, for the turn that it is had in. */
+  async #readFile(indexed: IndexedEntry, file: string): Promise<Entry | undefined> {
+    const read = this.#room.take(indexed.length)
+    try {
+      const isRead = await readFileInto(this.folder, file, read.bytes)
+      const entry = isRead ? this.#decode(indexed, read.bytes) : undefined
+      if (entry === undefined) return await this.#lose(indexed)
+      return entry.kind === 'head' ? entry : { ...entry, lender: read.lenderOf(entry.bytes) }
+    } finally {
+      setImmediate(() => read.giveBack())
+    }
   }
 
-  async #bytesOf({ file, bytes, length }: IndexedEntry): Promise<Uint8Array | null> {
+  async #ownBytesOf({ file, bytes, length }: IndexedEntry): Promise<Uint8Array | null> {
     if (file === null) return bytes
-    return (await readFileWhole(this.folder, file, length)) ?? null
+    const own = Buffer.allocUnsafeSlow(length)
+    return (await readFileInto(this.folder, file, own)) ? own : null
   }
 
   #decode({ length }: IndexedEntry, bytes: Uint8Array | null): Entry | undefined {
