@@ -266,34 +266,38 @@ const CASES = [
 describe('a small cache that much is asked of', () => {
   for (const [index, { name, layers, isTls }] of CASES.entries()) {
     const skip = layers.includes('redis') && noRedis
-    test(`gives right bytes alone, and all of its memory back: ${name}`, { skip }, async (context) => {
-      await using redis = layers.includes('redis') ? await openRedis() : undefined
-      const https = {
-        enabled: true,
-        cert_path: certificate.certPath,
-        key_path: certificate.keyPath,
-      }
-      await using front = await openCachedFront({
-        admin: { token: TOKEN },
-        server: isTls ? { https } : {},
-        cache: {
-          cache_layers: layers,
-          slice_size: '256KiB',
-          fill_memory: '16MiB',
-          memory: { max_cache_size_mb: TIER_MIB, max_item_size_mb: TIER_MIB },
-          disk: { cache_dir: join(folder, `${index}`), max_disk_cache_size_mb: 24 },
-          ...(redis && { redis: { enabled: true, redis_url: redis.url } }),
-        },
-      })
-      const world = new World(front, SEED * 100 + index)
-      await stress(world, isTls)
-      context.diagnostic(`${world.answers} answers, ${world.whole} whole, ${world.hits} hits`)
-      assert.ok(world.whole > 50 && world.hits > 10, 'too little happened')
-      if (layers.includes('memory')) await assertAllFree(front, isTls ? 'https' : 'http')
-      assert.deepEqual(
-        front.sluice.logLines().filter(({ level }) => level === 'error'),
-        [],
-      )
-    })
+    test(
+      `gives right bytes alone, and all of its memory back: ${name}`,
+      { skip },
+      async (context) => {
+        await using redis = layers.includes('redis') ? await openRedis() : undefined
+        const https = {
+          enabled: true,
+          cert_path: certificate.certPath,
+          key_path: certificate.keyPath,
+        }
+        await using front = await openCachedFront({
+          admin: { token: TOKEN },
+          server: isTls ? { https } : {},
+          cache: {
+            cache_layers: layers,
+            slice_size: '256KiB',
+            fill_memory: '16MiB',
+            memory: { max_cache_size_mb: TIER_MIB, max_item_size_mb: TIER_MIB },
+            disk: { cache_dir: join(folder, `${index}`), max_disk_cache_size_mb: 24 },
+            ...(redis && { redis: { enabled: true, redis_url: redis.url } }),
+          },
+        })
+        const world = new World(front, SEED * 100 + index)
+        await stress(world, isTls)
+        context.diagnostic(`${world.answers} answers, ${world.whole} whole, ${world.hits} hits`)
+        assert.ok(world.whole > 50 && world.hits > 10, 'too little happened')
+        if (layers.includes('memory')) await assertAllFree(front, isTls ? 'https' : 'http')
+        assert.deepEqual(
+          front.sluice.logLines().filter(({ level }) => level === 'error'),
+          [],
+        )
+      },
+    )
   }
 })
