@@ -42,3 +42,17 @@ export const NO_CACHING: CachingFields = {
   vary: undefined,
   hasSetCookie: false,
 }
+
+/** An object of which nothing is told. */
+export const BARE_HEAD: ObjectHead = {
+  size: undefined,
+  etag: undefined,
+  lastModified: undefined,
+  contentType: undefined,
+  fields: [],
+  metadata: [],
+  checksums: [],
+  versionId: undefined,
+  redirectLocation: undefined,
+  caching: NO_CACHING,
+}

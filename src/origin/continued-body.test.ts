@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 
-import { NO_CACHING } from '../exchange/object-head.ts'
+import { BARE_HEAD } from '../exchange/object-head.ts'
 import type { Flow, Sink, StreamBody } from '../exchange/body.ts'
 import type { Outcome } from '../primitives/breaker.ts'
 import { ContinuedBody } from './continued-body.ts'
@@ -93,18 +93,7 @@ function withEtag(found: FoundObject, etag: string | undefined): FoundObject {
 
 function objectOf(source: Source, index: number, told: Pick<Told, 'discarded' | 'stopped'>) {
   const { first, last, etag = ETAG } = source
-  const head = {
-    size: TEXT.length,
-    etag,
-    lastModified: undefined,
-    contentType: undefined,
-    fields: [],
-    metadata: [],
-    checksums: [],
-    versionId: undefined,
-    redirectLocation: undefined,
-    caching: NO_CACHING,
-  }
+  const head = { ...BARE_HEAD, size: TEXT.length, etag }
   const body: StreamBody = {
     kind: 'stream',
     length: last - first + 1,

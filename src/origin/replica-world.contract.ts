@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 
-import { NO_CACHING } from '../exchange/object-head.ts'
+import { BARE_HEAD } from '../exchange/object-head.ts'
 import type { S3Config } from '../config/s3.ts'
 import type { AskLimits, FoundObject, ObjectAnswer } from './question.ts'
 import { Replica } from './replica.ts'
@@ -96,18 +96,7 @@ function createReplica(name: string, config: S3Config): Replica {
 export const found: Answering = () => object()
 
 export function object(onDiscard: () => void = () => undefined): FoundObject {
-  const head = {
-    size: 1,
-    etag: '"e"',
-    lastModified: undefined,
-    contentType: undefined,
-    fields: [],
-    metadata: [],
-    checksums: [],
-    versionId: undefined,
-    redirectLocation: undefined,
-    caching: NO_CACHING,
-  }
+  const head = { ...BARE_HEAD, size: 1, etag: '"e"' }
   const flow = { resume: () => undefined, stop: () => undefined }
   const body = { kind: 'stream', length: 1, start: () => flow, discard: onDiscard } as const
   return { kind: 'object', head, first: 0, last: 0, body }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 
-import { NO_CACHING } from '../exchange/object-head.ts'
+import { BARE_HEAD, NO_CACHING } from '../exchange/object-head.ts'
 import type { ObjectHead } from '../exchange/object-head.ts'
 import { freshen, isConfirmed, mergeHeads } from './freshen.ts'
 
@@ -19,18 +19,7 @@ const HEAD: ObjectHead = {
 }
 
 /** What a bare 304 says. */
-const BARE: ObjectHead = {
-  size: undefined,
-  etag: undefined,
-  lastModified: undefined,
-  contentType: undefined,
-  fields: [],
-  metadata: [],
-  checksums: [],
-  versionId: undefined,
-  redirectLocation: undefined,
-  caching: NO_CACHING,
-}
+const BARE = BARE_HEAD
 
 describe('a 304 (RFC 9111 §3.2)', () => {
   test('that brings no field changes none, but the age and the date it had', () => {

@@ -13,7 +13,7 @@ import type {
   StoredHead,
 } from '../cache/cache.ts'
 import { parseRequestDirectives } from '../http/cache-control.ts'
-import { NO_CACHING } from '../exchange/object-head.ts'
+import { BARE_HEAD, NO_CACHING } from '../exchange/object-head.ts'
 import type { ObjectHead } from '../exchange/object-head.ts'
 import { Refusal } from '../exchange/refusal.ts'
 import { createTrail } from '../origin/origin.ts'
@@ -275,15 +275,4 @@ function foundOf(delivered: Delivered, isHead: boolean): Found | undefined {
   return isHead ? { head, first, last, delivered: undefined } : undefined
 }
 
-const NO_HEAD: ObjectHead = {
-  size: 0,
-  etag: undefined,
-  lastModified: undefined,
-  contentType: undefined,
-  fields: [],
-  metadata: [],
-  checksums: [],
-  versionId: undefined,
-  redirectLocation: undefined,
-  caching: NO_CACHING,
-}
+const NO_HEAD: ObjectHead = { ...BARE_HEAD, size: 0 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 
-import { NO_CACHING } from '../exchange/object-head.ts'
+import { BARE_HEAD } from '../exchange/object-head.ts'
 import type { ObjectHead } from '../exchange/object-head.ts'
 import { readConditions } from '../http/conditional.ts'
 import { parseRange } from '../http/range.ts'
@@ -9,18 +9,7 @@ import type { Plan } from './plan.ts'
 import { select } from './select.ts'
 import type { Selected } from './select.ts'
 
-const HEAD: ObjectHead = {
-  size: 100,
-  etag: '"a"',
-  lastModified: undefined,
-  contentType: undefined,
-  fields: [],
-  metadata: [],
-  checksums: [],
-  versionId: undefined,
-  redirectLocation: undefined,
-  caching: NO_CACHING,
-}
+const HEAD: ObjectHead = { ...BARE_HEAD, size: 100, etag: '"a"' }
 
 function selected(
   headers: Record<string, string>,
