@@ -61,6 +61,15 @@ export interface AccessQuestion {
   readonly leaving?: CancelSignal | undefined
   /** It is looked at once more: no limit counts it again. */
   readonly isCounted: boolean
+  /** Names are asked for, of what lies below the path. */
+  readonly listing?: ListingScope | undefined
+}
+
+export interface ListingScope {
+  /** What the names begin with, below the bucket's root. */
+  readonly prefix: string
+  /** Those of all directories below are asked for too, and not of one alone. */
+  readonly isDeep: boolean
 }
 
 export interface Identity {

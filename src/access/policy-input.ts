@@ -52,11 +52,18 @@ function compileExtras(extras: AuthorizationConfig['input']): readonly WriteFiel
   const fields: WriteField[] = []
   if (extras.includes('key'))
     fields.push(({ question }) => `,"key":${JSON.stringify(question.key)}`)
+  if (extras.includes('listing')) fields.push(({ question }) => `,"listing":${listingOf(question)}`)
   // The minute that has begun: what is decided within it may be remembered as long as it lasts.
   if (extras.includes('time')) fields.push(({ at }) => `,"time":"${minuteOf(at)}"`)
   const names = extras.flatMap((extra) => (typeof extra === 'object' ? [extra.header] : []))
   if (names.length > 0) fields.push(({ question }) => `,"headers":${headersOf(question, names)}`)
   return fields
+}
+
+/** Null where an object is asked for. */
+function listingOf({ listing }: AccessQuestion): string {
+  if (listing === undefined) return 'null'
+  return `{"prefix":${JSON.stringify(listing.prefix)},"recursive":${listing.isDeep}}`
 }
 
 /** RFC 3339, in UTC. */

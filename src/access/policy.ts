@@ -10,12 +10,12 @@ import { Refusal, retryAfter } from '../exchange/refusal.ts'
 import { admit, createBreaker, openForMs, settle, wouldAdmit } from '../primitives/breaker.ts'
 import type { Admission, Breaker, BreakerPolicy, Outcome } from '../primitives/breaker.ts'
 import { monotonic, now } from '../primitives/clock.ts'
+import { Flight } from '../primitives/flight.ts'
 import { addValue } from '../primitives/histogram.ts'
 import { Recent } from '../primitives/recent.ts'
 import type { AccessQuestion, Admitted } from './access.ts'
 import { own } from './claims.ts'
 import type { PolicyDescription } from './describe.ts'
-import { Flight } from './flight.ts'
 import { Opa } from './opa.ts'
 import type { Decision } from './policy-answer.ts'
 import { PolicyFailure } from './policy-failure.ts'
@@ -76,6 +76,7 @@ export class Policy {
 
   /** Throws or rejects with the refusal; at once, where it has been decided already. */
   admit(question: AccessQuestion, visitor: Admitted): Admitted | Promise<Admitted> {
+    this.#refuseUntold(question, visitor)
     const asked = { question, identity: visitor.identity, at: now() }
     const input = this.#write(asked)
     const known = this.#recall(input, asked.at)
@@ -85,11 +86,20 @@ export class Policy {
 
   /** As `admit` would, without a trace: nothing is counted, remembered, or learned of OPA. */
   async foresee(question: AccessQuestion, visitor: Admitted): Promise<Admitted> {
+    this.#refuseUntold(question, visitor)
     const asked = { question, identity: visitor.identity, at: now() }
     const input = this.#write(asked)
     const known = this.#recall(input, asked.at)
     if (known !== undefined) return this.#decide(known, visitor)
     return this.#decide(await factOf(() => this.#askOnce(input)), visitor)
+  }
+
+  /** A policy that knows paths alone would say yes to one of them, and be taken to mean all below it. */
+  #refuseUntold({ listing }: AccessQuestion, { identity }: Admitted): void {
+    if (listing?.isDeep !== true || this.#options.config.input.includes('listing')) return
+    const cause =
+      'a listing of all below a path, which the policy is not told of (input: [listing])'
+    throw new Refusal('policy_denied', { cause, user: identity?.subject })
   }
 
   #recall(input: string, at: number): PolicyFact | undefined {
@@ -131,7 +141,7 @@ export class Policy {
       this.#ended(flight, input)
       asking.cancel()
     }
-    const flight = new Flight({ answer, giveUp })
+    const flight = new Flight({ answer, giveUp, left })
     this.#flights.set(input, flight)
     return flight
   }
@@ -195,6 +205,10 @@ async function factOf(decide: () => Promise<Decision>): Promise<PolicyFact> {
     if (error.kind === 'cancelled') throw new Refusal('policy_unavailable', { cause: error })
     return { decision: 'error', reason: error.message, isRemembered: false }
   }
+}
+
+function left(): PolicyFailure {
+  return new PolicyFailure('cancelled', 'nobody waits')
 }
 
 function aside(): PolicyFailure {

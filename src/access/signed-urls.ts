@@ -19,6 +19,7 @@ export interface SignedRequest {
   readonly request: Request
   /** Of the client, through trusted hops. */
   readonly address: string
+  readonly listing?: { readonly isDeep: boolean } | undefined
 }
 
 /** Seconds until the year 5138; no zero in front, so that an instant has one spelling. */
@@ -44,10 +45,13 @@ export class SignedUrls {
   }
 
   /** Whether a good one is carried; false where none is. Throws the refusal of any other. */
-  admit({ request, address }: SignedRequest): boolean {
+  admit({ request, address, listing }: SignedRequest): boolean {
     const carried = carriedSignature(request)
     if (carried === undefined) return false
     if (typeof carried === 'string') throw invalid(carried)
+    if (listing?.isDeep === true && carried.scope === undefined) {
+      throw invalid('it is for one path, and not for a listing of all below')
+    }
     this.#verify(carried, request)
     this.#judge(carried, address)
     return true

@@ -92,7 +92,7 @@ const wantedUrl =
 const wantedPath =
   'policy_path: wanted the path of a rule, such as sluice/authz/allow: names of letters, digits, "_" and "-" between slashes, found'
 const wantedInput =
-  'input[0]: wanted one of key, time, "header:<name>", without headers that hold credentials, found'
+  'input[0]: wanted one of key, time, listing, "header:<name>", without headers that hold credentials, found'
 const credentials = '(a policy reads jwt_claims; what proves them stays inside)'
 const at = (url: string) => `type: opa, policy_path: p, url: "${url}"`
 const of = (path: string) => `type: opa, url: "http://opa", policy_path: ${path}`
@@ -144,6 +144,8 @@ const problems: readonly [authorization: string, ...lines: string[]][] = [
   [told('"header:cookie"'), `${wantedInput} "header:cookie" ${credentials}`],
   [told('authorization'), `${wantedInput} "authorization" ${credentials}`],
   [told('"header:x y"'), `${wantedInput} "header:x y"`],
+  [told('listings'), `${wantedInput} "listings" (a header is written "header:listings")`],
+  [told('listing, listing'), 'input[1]: is input[0] too'],
   [told('key, time, key'), 'input[2]: is input[0] too'],
   [told('"header:x-a", "header:X-A"'), 'input[1]: is input[0] too'],
 ]

@@ -9,7 +9,7 @@ import { isMapping } from './tree.ts'
 import { z } from './zod.ts'
 
 /** What the policy is told beyond the five fields; a header by its name in lower case. */
-export type ExtraInput = 'key' | 'time' | { readonly header: string }
+export type ExtraInput = 'key' | 'time' | 'listing' | { readonly header: string }
 
 export interface AuthorizationConfig {
   /** Without a slash at its end. */
@@ -84,14 +84,14 @@ const NEVER_TOLD: ReadonlySet<string> = new Set([
 ])
 
 const extra = field<ExtraInput>({
-  wanted: 'one of key, time, "header:<name>", without headers that hold credentials',
+  wanted: 'one of key, time, listing, "header:<name>", without headers that hold credentials',
   json: { type: 'string' },
   read: (input) => parseExtra(textOf(input)),
   hintFor: (input) => hintForExtra(textOf(input)?.toLowerCase() ?? ''),
 })
 
 function parseExtra(written: string | undefined): ExtraInput | undefined {
-  if (written === 'key' || written === 'time') return written
+  if (isWord(written)) return written
   if (written?.startsWith(HEADER) !== true) return undefined
   const header = written.slice(HEADER.length).toLowerCase()
   return isValidHeaderName(header) && !NEVER_TOLD.has(header) ? { header } : undefined
@@ -103,7 +103,7 @@ function hintForExtra(written: string): string | undefined {
   if (ALWAYS_TOLD.includes(written)) return `${written} is always there`
   const name = written.replace(HEADER, '').trim()
   if (NEVER_TOLD.has(name)) return 'a policy reads jwt_claims; what proves them stays inside'
-  return parseExtra(HEADER + name) !== undefined && !['key', 'time'].includes(name)
+  return parseExtra(HEADER + name) !== undefined && !isWord(name)
     ? `a header is written "${HEADER}${name}"`
     : undefined
 }
@@ -167,8 +167,11 @@ function extrasOf(input: unknown): (ExtraInput | undefined)[] {
 }
 
 function isExtra(value: unknown): value is ExtraInput {
-  if (value === 'key' || value === 'time') return true
-  return isMapping(value) && typeof value['header'] === 'string'
+  return isWord(value) || (isMapping(value) && typeof value['header'] === 'string')
+}
+
+function isWord(value: unknown): value is Extract<ExtraInput, string> {
+  return value === 'key' || value === 'time' || value === 'listing'
 }
 
 /** Between a bucket's policy and where its tokens are; the paths begin at the root. */

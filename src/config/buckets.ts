@@ -13,7 +13,7 @@ import type { BandwidthConfig } from './bandwidth.ts'
 import { bucketCacheSchema, printBucketCache, toBucketCache } from './bucket-cache.ts'
 import type { BucketCacheConfig } from './bucket-cache.ts'
 import { corsIsSaidOnce, corsSchema, printCors, toCors } from './cors.ts'
-import { field, flag, integer, isPrintable, text, textOf } from './fields.ts'
+import { choice, field, flag, integer, isPrintable, text, textOf } from './fields.ts'
 import { ipFilterSchema, printIpFilter } from './ip-filter.ts'
 import type { IpFilterConfig } from './ip-filter.ts'
 import { claimsOverlap } from './overlap.ts'
@@ -32,6 +32,9 @@ import { isMapping } from './tree.ts'
 import { z } from './zod.ts'
 
 export type { BucketCacheConfig } from './bucket-cache.ts'
+
+/** How names are told where a directory is asked for. */
+export const LISTINGS = ['off', 'html', 'json', 's3'] as const
 
 export interface BucketConfig {
   readonly name: string
@@ -60,6 +63,7 @@ export interface BucketConfig {
   readonly redirectSlash: boolean
   readonly errorDocument: ReadonlyMap<number, string>
   readonly spa: boolean
+  readonly listing: (typeof LISTINGS)[number]
 }
 
 const pathPrefix = field({
@@ -131,6 +135,7 @@ export const bucketSchema = section(
     redirect_slash: flag().prefault(true),
     error_document: z.record(z.string(), documentKey).prefault({}),
     spa: flag().prefault(false),
+    listing: choice(LISTINGS).prefault('off'),
   },
   spaHasAnIndex,
   errorStatuses,
@@ -235,6 +240,7 @@ export function toBucket(
       Object.entries(settings.error_document).map(([status, key]) => [Number(status), key]),
     ),
     spa: settings.spa,
+    listing: settings.listing,
   }
 }
 
@@ -263,5 +269,6 @@ export function printBucket(bucket: BucketConfig): object {
     redirect_slash: bucket.redirectSlash,
     error_document: Object.fromEntries(bucket.errorDocument),
     spa: bucket.spa,
+    listing: bucket.listing,
   }
 }

@@ -68,6 +68,7 @@ buckets:
     index_document: "yes"
     spa: true
     redirect_slash: false
+    listing: json
     cache: {ttl: 5s, min_ttl: 1s, max_ttl: 1h, negative_ttl: 0, max_item_size: 0, max_size: 5MiB, stale_while_revalidate: 2s,
       stale_if_error: 3s, stale_if_slow: 250ms, vary: [Accept], tags: {metadata: [Tag], pattern: "^([^/]+)/"}, respect_origin: false}
     hide_forbidden: true

@@ -106,6 +106,7 @@ test('a bucket with a name, a prefix and an S3 bucket is a whole configuration',
         redirectSlash: true,
         errorDocument: new Map(),
         spa: false,
+        listing: 'off',
       },
     ],
     rateLimiting: {

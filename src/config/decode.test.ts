@@ -176,6 +176,14 @@ const broken: readonly [yaml: string, ...problems: string[]][] = [
   [one(`${s3}, hosts: []`), 'buckets[0].hosts: is an empty list; wanted at least one'],
   [one(`${s3}, hosts: a.example`), 'buckets[0].hosts: wanted a list, found a text'],
   [
+    one(`${s3}, listing: htm`),
+    'buckets[0].listing: wanted one of off, html, json, s3, found "htm"',
+  ],
+  [
+    one(`${s3}, listing: true`),
+    'buckets[0].listing: wanted one of off, html, json, s3, found true',
+  ],
+  [
     one(`${s3}, spa: true`),
     'buckets[0].spa: needs index_document: it is what navigation falls back to (add index_document: index.html)',
   ],

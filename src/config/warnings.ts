@@ -102,7 +102,10 @@ function shareWarnings(bucket: BucketConfig, cache: CacheConfig, path: string): 
   return [{ path: `${path}.cache.max_size`, message }]
 }
 
-function bucketWarnings({ pathPrefix, s3, authorization }: BucketConfig, path: string): Problem[] {
+function bucketWarnings(
+  { pathPrefix, s3, authorization, listing }: BucketConfig,
+  path: string,
+): Problem[] {
   const warnings: Problem[] = []
   if (ownPaths.includes(pathPrefix)) {
     const message = `${pathPrefix} itself is answered by Sluice, only what is below it by the bucket`
@@ -111,6 +114,12 @@ function bucketWarnings({ pathPrefix, s3, authorization }: BucketConfig, path: s
   if (authorization?.failMode === 'open') {
     const message = 'open lets in whoever would be denied, while OPA does not answer'
     warnings.push({ path: `${path}.authorization.fail_mode`, message })
+  }
+  if (listing === 's3' && authorization?.input.includes('listing') === false) {
+    const message =
+      's3: whoever lists without the delimiter "/" is refused, as the policy is not told'
+    const hint = 'add listing to authorization.input, and have the policy decide on it'
+    warnings.push({ path: `${path}.listing`, message, hint })
   }
   if (s3.hedge !== undefined && s3.replicas.length === 1) {
     const message = 'does nothing with one replica: a hedge asks another'

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { prefersHtml } from './accept.ts'
+import { prefersHtml, prefersJson } from './accept.ts'
 
 const html = [
   'text/html',
@@ -39,3 +39,17 @@ for (const accept of notHtml) {
     assert.equal(prefersHtml(accept), false)
   })
 }
+
+test('JSON is preferred where it is named before a page', () => {
+  for (const [accept, wanted] of [
+    [undefined, false],
+    ['*/*', false],
+    ['application/json', true],
+    ['application/json, text/html;q=0.9', true],
+    ['text/html, application/json', false],
+    ['text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8', false],
+    ['application/json;q=0', false],
+  ] as const) {
+    assert.equal(prefersJson(accept), wanted, `${accept}`)
+  }
+})

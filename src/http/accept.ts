@@ -1,4 +1,5 @@
-// Whether a caller would rather read a page than JSON (RFC 9110 §12.5.1). Only asked when refusing.
+// Whether a caller would rather read a page than JSON (RFC 9110 §12.5.1). Only asked when refusing
+// or listing.
 
 import { trimOws } from './ows.ts'
 
@@ -13,6 +14,14 @@ export function prefersHtml(accept: string | undefined): boolean {
   const json =
     qualities.get('application/json') ?? qualities.get('application/*') ?? qualities.get('*/*') ?? 0
   return html > 0 && html >= json
+}
+
+/** JSON must be listed by name, and stand before the page. */
+export function prefersJson(accept: string | undefined): boolean {
+  if (accept === undefined || !accept.includes('json')) return false
+  const qualities = readQualities(accept)
+  const json = qualities.get('application/json') ?? 0
+  return json > (qualities.get('text/html') ?? 0)
 }
 
 function readQualities(accept: string): Map<string, number> {

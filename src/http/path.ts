@@ -67,6 +67,11 @@ function parsePathAndQuery(
   return { kind: 'path', path: path === '' ? '/' : path, query, authority }
 }
 
+/** What no path of a request can hold. */
+export function isDotSegment(segment: string): boolean {
+  return segment === '.' || segment === '..'
+}
+
 function hasDotSegment(path: string): boolean {
   let index = path.indexOf('/.')
   while (index !== -1) {

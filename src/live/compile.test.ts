@@ -67,6 +67,7 @@ test('a bucket becomes a route, with what its settings say and an origin of its 
       redirect_slash: false,
       error_document: { 404: 'missing.html' },
       spa: true,
+      listing: 'json',
       max_concurrent_requests: 5,
       response_headers: { set: { 'X-Own': '1' }, remove: ['ETag'] },
     },
@@ -116,6 +117,7 @@ test('a bucket becomes a route, with what its settings say and an origin of its 
         errorDocuments: new Map(),
         spa: false,
       },
+      listing: 'off',
     })
     assert.deepEqual(full, {
       bucket: 'b1',
@@ -135,6 +137,7 @@ test('a bucket becomes a route, with what its settings say and an origin of its 
         errorDocuments: new Map([[404, 'missing.html']]),
         spa: true,
       },
+      listing: 'json',
     })
   })
 })

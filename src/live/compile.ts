@@ -15,7 +15,7 @@ import type { PolicyTally, Refreshed, Tie } from '../access/access.ts'
 import type { Cache, CachePolicy } from '../cache/cache.ts'
 import { createTrail, Origin } from '../origin/origin.ts'
 import type { OriginForesight, OriginTally } from '../origin/origin.ts'
-import { Bandwidth, CachedOrigin, compileSite, ObjectIntake } from '../proxy/proxy.ts'
+import { Bandwidth, CachedOrigin, compileSite, ObjectIntake, shareListing } from '../proxy/proxy.ts'
 import type { Route, RouteRules, Snapshot, Website } from '../proxy/proxy.ts'
 import { RouteTable } from '../routing/routing.ts'
 import type { LiveLimits } from './limits.ts'
@@ -83,7 +83,7 @@ export function compile(options: CompileOptions): Compiled {
         slots: slotsOf(bucket, shared),
         askFor,
         foreseeOrigin,
-        list: listerOf(origin),
+        list: shareListing(listerOf(origin)),
         cached,
       },
     }
@@ -212,6 +212,7 @@ function rulesFor(bucket: BucketConfig, common: readonly string[]): RouteRules {
     ownedHeaders: owned,
     commonHeaders: without(common, owned),
     website: websiteFor(bucket),
+    listing: bucket.listing,
   }
 }
 

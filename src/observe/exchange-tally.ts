@@ -76,8 +76,9 @@ export class ExchangeTally {
 
   /** `cached` are the buckets that have a cache to speak of. */
   read(cached: readonly string[]): Reading {
-    const all = [['', this.#noBucket] as const, ...this.#buckets]
+    // First, since it makes what is not there yet: a bucket is in the first reading as in all others.
     const held = cached.map((bucket) => [bucket, this.#tallyOf(bucket)] as const)
+    const all = [['', this.#noBucket] as const, ...this.#buckets]
     return {
       sluice_http_requests_total: all.flatMap(([bucket, tally]) => this.#requests(bucket, tally)),
       sluice_http_request_duration_seconds: all.map(([bucket, { seconds }]) => {

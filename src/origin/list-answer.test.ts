@@ -26,7 +26,15 @@ test('a page tells its objects and its groups', () => {
   const xml = page(END, URL_ENCODED, object('a%2Fb+%C3%A9%2B', facts), group('a%2Fc%2F'))
   assert.deepEqual(readListPage(xml, { prefix: 'a/', delimiter: '/' }, REPLICA), {
     kind: 'page',
-    objects: [{ key: 'a/b é+', size: 1, etag: '"e"', lastModified: '2026-11-20T00:00:00.000Z' }],
+    objects: [
+      {
+        key: 'a/b é+',
+        size: 1,
+        etag: '"e"',
+        lastModified: '2026-11-20T00:00:00.000Z',
+        storageClass: undefined,
+      },
+    ],
     prefixes: ['a/c/'],
     next: undefined,
   })

@@ -54,6 +54,7 @@ function objectOf(element: XmlElement, nameOf: NameOf): ListedObject {
     size: Number(size),
     etag: only(element, 'ETag')?.text,
     lastModified: only(element, 'LastModified')?.text,
+    storageClass: only(element, 'StorageClass')?.text,
   }
 }
 

@@ -13,7 +13,7 @@ export interface ListedReplica {
 export const MAX_PAGE_KEYS = 1000
 
 export function listQuery(question: ListQuestion, { name, keyPrefix }: ListedReplica): string {
-  const { prefix, delimiter, from, maxKeys = MAX_PAGE_KEYS } = question
+  const { prefix, delimiter, startAfter, from, maxKeys = MAX_PAGE_KEYS } = question
   const parameters: [string, string][] = [
     ['list-type', '2'],
     ['encoding-type', 'url'],
@@ -21,6 +21,9 @@ export function listQuery(question: ListQuestion, { name, keyPrefix }: ListedRep
   ]
   if (keyPrefix + prefix !== '') parameters.push(['prefix', keyPrefix + prefix])
   if (delimiter !== undefined) parameters.push(['delimiter', delimiter])
+  if (from === undefined && startAfter !== undefined) {
+    parameters.push(['start-after', keyPrefix + startAfter])
+  }
   if (from !== undefined) {
     // Another replica does not know the mark; it can begin after the same key.
     const isOwn = from.replica === name

@@ -54,6 +54,8 @@ async function readPage(
   signal: CancelSignal | undefined,
 ): Promise<ListAnswer> {
   if (answer.kind === 'forbidden') return { kind: 'forbidden' }
+  // The question is wrong, and would be anywhere: nobody is to blame but who asks.
+  if (answer.kind === 'invalid') return { kind: 'invalid' }
   if (answer.kind === 'not-found') {
     throw new OriginFailure('misconfigured', 'there is no bucket to list')
   }

@@ -6,6 +6,8 @@ export interface ListQuestion {
   readonly prefix: string
   /** Keys that have it after the prefix are told as a group, by what they share up to it. */
   readonly delimiter?: string | undefined
+  /** Names up to this one are not told; where there is no `from`. */
+  readonly startAfter?: string | undefined
   /** Where the page before this one ended. */
   readonly from?: ListPosition | undefined
   /** The most a page tells, groups included; S3 allows a thousand. */
@@ -28,6 +30,7 @@ export interface ListedObject {
   readonly etag: string | undefined
   /** As S3 writes it, ISO 8601. */
   readonly lastModified: string | undefined
+  readonly storageClass: string | undefined
 }
 
 export interface ListPage {
@@ -39,5 +42,5 @@ export interface ListPage {
   readonly next: ListPosition | undefined
 }
 
-/** Failures are thrown. */
-export type ListAnswer = ListPage | { readonly kind: 'forbidden' }
+/** Failures are thrown. `invalid`: S3 does not take the question, whoever is asked. */
+export type ListAnswer = ListPage | { readonly kind: 'forbidden' } | { readonly kind: 'invalid' }

@@ -31,6 +31,7 @@ export async function* keysOf(
   do {
     const page = await list({ prefix, delimiter, from })
     if (page.kind === 'forbidden') throw new ListingFailed('origin_forbidden')
+    if (page.kind === 'invalid') throw new ListingFailed('invalid_request')
     if (page.kind === 'failed') throw new ListingFailed(page.reason)
     const keys = page.objects.slice(0, left).map(({ key }) => key)
     left -= keys.length

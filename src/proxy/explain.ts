@@ -18,7 +18,8 @@ import { preflightRoute } from './cors.ts'
 import { tellCors, tellFilter, tellLimits, tellPolicy, tellSignature } from './explain-access.ts'
 import { isFull, slotsInUse, tellBandwidth, tellSlots } from './explain-limits.ts'
 import { tellAccess, tellNoRoute, tellPlan, tellRequest, tellRoute } from './explain-request.ts'
-import { isBareRoot, ownReply } from './handle.ts'
+import { isMissing, takeListing, takeNames } from './explain-listing.ts'
+import { isBareRoot, ownReply, visitOf } from './handle.ts'
 import { planFor } from './plan.ts'
 import { receive } from './receive.ts'
 import type { RawRequest } from './receive.ts'
@@ -120,6 +121,8 @@ async function live(raw: RawRequest, place: Place): Promise<Life> {
   const { value: route, rest, captured } = match
   const { bucket, access } = route
   tellCorsOf(route, request, place)
+  const listing = takeListing(match, request, account)
+  const visited = listing?.visited ?? request
   account.take(
     'ip_filter',
     () => access.filterAddress(address),
@@ -127,7 +130,11 @@ async function live(raw: RawRequest, place: Place): Promise<Life> {
   )
   await tellLimitsOf(access.foreseeAddressLimits(address), account)
   const isSigned = access.takesSignatures
-    ? account.take('signature', () => access.isSigned({ request, address }), tellSignature)
+    ? account.take(
+        'signature',
+        () => access.isSigned({ request: visited, address, listing: listing?.scope }),
+        tellSignature,
+      )
     : false
   let admitted: Admitted = { identity: undefined }
   if (access.isGuarded && !isSigned) {
@@ -136,11 +143,16 @@ async function live(raw: RawRequest, place: Place): Promise<Life> {
   }
   await tellLimitsOf(access.foreseeIdentityLimits(address, admitted), account)
   if (access.hasPolicy) {
-    const asked = { request, address, bucket, key: rest, captured, isCounted: true }
+    const visit = listing === undefined ? { request, key: rest } : visitOf(listing)
+    const asked = { ...visit, address, bucket, captured, isCounted: true }
     const decide = (): Promise<Admitted> => access.foreseePolicy(asked, admitted)
     await account.takeAwaited('authorization', decide, tellPolicy)
   }
   takeSlots(route, place)
+  if (listing?.isFallback === false) {
+    takeNames(listing, route, account)
+    return { ending: { kind: 'asks' }, bucket, key: listing.prefix }
+  }
   if (isBareRoot(route, rest, request.path)) {
     const reply = redirectToSlash(request, route)
     const why = 'Relative links of the index document need the slash that the path lacks.'
@@ -159,6 +171,10 @@ async function live(raw: RawRequest, place: Place): Promise<Life> {
   const bandwidth = snapshot.bandwidth.get(bucket)
   if (!account.isOver && bandwidth !== undefined) account.tell(tellBandwidth(bandwidth))
   if (!account.isOver) account.tell(tellAnswer(telling, snapshot))
+  if (listing !== undefined && isMissing(rehearsed.ending)) {
+    takeNames(listing, route, account)
+    return { ending: { kind: 'asks' }, bucket, key: listing.prefix }
+  }
   return { ending: rehearsed.ending, rehearsed, bucket, key: plan.key }
 }
 
@@ -215,14 +231,14 @@ function summaryOf({ ending, rehearsed, bucket, key }: Life, account: Account): 
     ...(bucket === undefined ? {} : { bucket }),
     ...(key === undefined ? {} : { key }),
     ...(course === undefined ? {} : { verdict: course }),
-    asks_origin: rehearsed !== undefined && asksOrigin(rehearsed),
+    asks_origin: ending.kind === 'asks' || (rehearsed !== undefined && asksOrigin(rehearsed)),
     cache_status: formatCacheStatus(outcome),
     x_cache: xCache(outcome),
   }
 }
 
-function asksOrigin({ ending, question, forecast }: Rehearsed): boolean {
-  return ending.kind === 'asks' || question !== undefined || forecast.lacksBytes === true
+function asksOrigin({ question, forecast }: Rehearsed): boolean {
+  return question !== undefined || forecast.lacksBytes === true
 }
 
 function statusOf(ending: Ending): number | null {

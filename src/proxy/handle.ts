@@ -1,14 +1,19 @@
 // The life of one request, in the order it happens. The order is the security model, so it stays
 // visible as a straight line.
 
-import type { Admitted } from '../access/access.ts'
+import type { AccessQuestion, Admitted } from '../access/access.ts'
 import { noBody } from '../exchange/body.ts'
 import type { Exchange } from '../exchange/exchange.ts'
+import { Refusal } from '../exchange/refusal.ts'
 import type { Reply } from '../exchange/reply.ts'
 import type { Request } from '../exchange/request.ts'
-import type { Match } from '../routing/routing.ts'
+import { BYPASS } from '../http/cache-status.ts'
+import type { Match, RouteTable } from '../routing/routing.ts'
 import { createTrail } from '../origin/origin.ts'
 import { preflightRoute } from './cors.ts'
+import { list } from './listing.ts'
+import { planListing } from './listing-plan.ts'
+import type { ListingPlan } from './listing-plan.ts'
 import { obtain } from './obtain.ts'
 import type { Obtain } from './obtain.ts'
 import { planFor } from './plan.ts'
@@ -47,9 +52,13 @@ export function handle(
   if (match === undefined) return turnAway(address, snapshot)
   const { value: route, rest, captured } = match
   const { bucket, access } = route
-  const question = { request, address, bucket, key: rest, captured, isCounted, leaving }
+  const listing = route.listing === 'off' ? undefined : planListing(match, request)
+  const question =
+    listing === undefined
+      ? { request, address, bucket, key: rest, captured, isCounted, leaving }
+      : { ...visitOf(listing), address, bucket, captured, isCounted, leaving }
   const admitted = access.authorize(question)
-  const wanted = { request, match }
+  const wanted = { request, match, listing, routes: snapshot.routes }
   if (!(admitted instanceof Promise)) return serve(wanted, admitted, exchange)
   return admitted.then((visitor) => serve(wanted, visitor, exchange))
 }
@@ -65,9 +74,20 @@ function turnAway(address: string, { strayLimits }: Snapshot): Promise<never> {
   return counted.then(() => Promise.reject(noRoute()))
 }
 
+/** A listing is asked for of the directory that it is of. */
+export function visitOf({
+  visited,
+  directory,
+  scope,
+}: ListingPlan): Pick<AccessQuestion, 'request' | 'key' | 'listing'> {
+  return { request: visited, key: directory, listing: scope }
+}
+
 interface Wanted {
   readonly request: Request
   readonly match: Match<Route>
+  readonly listing: ListingPlan | undefined
+  readonly routes: RouteTable<Route>
 }
 
 /** Somebody whom an address lets in. */
@@ -75,39 +95,94 @@ const UNNAMED = { user: undefined }
 
 /** To whom it has been allowed. */
 function serve(
-  { request, match }: Wanted,
+  wanted: Wanted,
   { identity, policy, limitFields }: Admitted,
   exchange: Exchange,
 ): Reply | Promise<Reply> {
+  const { request, match, listing } = wanted
   const { value: route, rest } = match
   if (identity !== undefined || policy !== undefined) {
     exchange.note('access', { user: identity?.subject, policy })
   } else if (!route.access.isOpen) exchange.note('access', UNNAMED)
   if (limitFields !== undefined) exchange.note('limits', limitFields)
   if (route.slots !== undefined) exchange.hold(route.slots)
+  if (listing?.isFallback === false) return answerNames(wanted, listing, exchange)
   if (isBareRoot(route, rest, request.path)) return redirectToSlash(request, route)
   const plan = planFor(match, request)
   exchange.note('route', { bucket: route.bucket, key: plan.key })
   const obtain = obtainerFor(route, request, exchange)
-  if (!route.website.isPlain) return answerOrStandIn({ request, route, plan, obtain }, exchange)
+  if (!route.website.isPlain) {
+    const list = listing && (() => answerListing(wanted, listing, exchange))
+    return answerOrStandIn({ request, route, plan, obtain, list }, exchange)
+  }
   const obtained = obtain(plan)
   if (!(obtained instanceof Promise)) return present(obtained, plan, route)
   return obtained.then((had) => present(had, plan, route))
 }
 
-async function answerOrStandIn(wanted: Omit<Missed, 'error'>, exchange: Exchange): Promise<Reply> {
-  const { plan, route, obtain } = wanted
+/** S3's clients want S3's own words; a website says in its own that there is no such directory. */
+function answerNames(wanted: Wanted, listing: ListingPlan, exchange: Exchange): Promise<Reply> {
+  const { request, match } = wanted
+  const { value: route } = match
+  const names = answerListing(wanted, listing, exchange)
+  if (route.website.isPlain || (listing.form !== 'html' && listing.form !== 'json')) return names
+  const obtain = obtainerFor(route, request, exchange)
+  return names.catch((error: unknown) =>
+    instead({ request, route, plan: planFor(match, request), obtain, error }, exchange),
+  )
+}
+
+interface Stands extends Omit<Missed, 'error'> {
+  /** Undefined where no directory is asked for, or none is told of. */
+  readonly list: (() => Promise<Reply>) | undefined
+}
+
+async function answerOrStandIn(wanted: Stands, exchange: Exchange): Promise<Reply> {
+  const { plan, route, obtain, list } = wanted
   try {
     return present(await obtain(plan), plan, route)
   } catch (error) {
-    const instead = await standIn({ ...wanted, error })
-    if (instead === undefined) throw error
-    const { reply, refusal } = instead
-    if (refusal !== undefined) {
-      exchange.note('refusal', { code: refusal.code, cause: refusal.cause })
-    }
-    return reply
+    const listed = await listInstead(error, list)
+    if (listed !== undefined) return listed
+    return instead({ ...wanted, error }, exchange)
   }
+}
+
+async function instead(missed: Missed, exchange: Exchange): Promise<Reply> {
+  const stands = await standIn(missed)
+  if (stands === undefined) throw missed.error
+  const { reply, refusal } = stands
+  if (refusal !== undefined) {
+    exchange.note('refusal', { code: refusal.code, cause: refusal.cause })
+  }
+  return reply
+}
+
+/** A directory without an index document, if it is one. */
+async function listInstead(error: unknown, list: Stands['list']): Promise<Reply | undefined> {
+  if (list === undefined || !isMissing(error)) return undefined
+  return list().catch((late: unknown) => {
+    if (isMissing(late)) return undefined
+    throw late
+  })
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Refusal && error.code === 'not_found'
+}
+
+async function answerListing(
+  { request, match, routes }: Wanted,
+  plan: ListingPlan,
+  exchange: Exchange,
+): Promise<Reply> {
+  const { value: route, captured } = match
+  const keyRoot = route.siteOf?.(captured).keyRoot ?? ''
+  exchange.note('route', { bucket: route.bucket, key: keyRoot + plan.prefix })
+  if (route.cached !== undefined) exchange.note('cache', BYPASS)
+  const trail = createTrail()
+  exchange.note('obtain', trail)
+  return list({ plan, request, route, keyRoot, routes, signal: exchange.leaving, trail })
 }
 
 const OPTIONS_REPLY: Reply = {

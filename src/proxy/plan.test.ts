@@ -17,6 +17,7 @@ const ROUTE: RouteRules = {
   setHeaders: [],
   ownedHeaders: new Set(),
   commonHeaders: [],
+  listing: 'off',
   website: {
     isPlain: false,
     indexDocument: 'index.html',

@@ -44,6 +44,7 @@ const ROUTE: RouteRules = {
   setHeaders: [],
   ownedHeaders: new Set(),
   commonHeaders: ['X-Common', '1'],
+  listing: 'off',
   website: {
     isPlain: true,
     indexDocument: undefined,

@@ -32,6 +32,7 @@ export interface RouteRules {
   /** The snapshot's, without the owned ones. */
   readonly commonHeaders: readonly string[]
   readonly website: Website
+  readonly listing: 'off' | 'html' | 'json' | 's3'
 }
 
 export interface Route extends RouteRules {

@@ -3,7 +3,14 @@
 
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { createReadStream, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  createReadStream,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
@@ -23,6 +30,7 @@ export interface ClientHome extends Disposable {
   /** Runs a client in the folder, to its end, however that is. */
   run(program: string, args: readonly string[]): Promise<Ran>
   write(file: string, bytes: Uint8Array): void
+  makeFolder(name: string): void
   has(file: string): boolean
   /** Of what the client left there. */
   sha256(file: string): Promise<string>
@@ -35,6 +43,7 @@ export function openClientHome(): ClientHome {
     folder,
     run: (program, args) => run(program, args, { cwd: folder, env }),
     write: (file, bytes) => writeFileSync(join(folder, file), bytes),
+    makeFolder: (name) => mkdirSync(join(folder, name)),
     has: (file) => existsSync(join(folder, file)),
     sha256: async (file) => {
       const hash = createHash('sha256')

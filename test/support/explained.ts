@@ -18,6 +18,8 @@ export interface Explained {
     readonly status: number | null
     readonly code?: string
     readonly reason: string
+    readonly bucket?: string
+    readonly key?: string
     readonly verdict?: string
     readonly asks_origin: boolean
     readonly cache_status: string

@@ -11,11 +11,13 @@ export interface PolicyInput {
   readonly client_ip: string
   readonly key?: string
   readonly time?: string
+  /** Null where an object is asked for. */
+  readonly listing?: { readonly prefix: string; readonly recursive: boolean } | null
   readonly headers?: Readonly<Record<string, string>>
 }
 
 const ALWAYS = ['bucket', 'client_ip', 'jwt_claims', 'method', 'path']
-const MAY_BE = ['headers', 'key', 'time']
+const MAY_BE = ['headers', 'key', 'listing', 'time']
 
 /** Throws with what is wrong. */
 export async function readPolicyRequest(incoming: IncomingMessage): Promise<PolicyInput> {

@@ -1,11 +1,12 @@
 // One question that several wait for: asked once, and given up when the last of them has left.
 
-import type { CancelSignal } from '../primitives/cancel.ts'
-import { PolicyFailure } from './policy-failure.ts'
+import type { CancelSignal } from './cancel.ts'
 
 export interface FlightOptions<Value> {
   readonly answer: Promise<Value>
   readonly giveUp: () => void
+  /** What one who leaves is told. */
+  readonly left: () => Error
 }
 
 export class Flight<Value> {
@@ -22,7 +23,7 @@ export class Flight<Value> {
     return new Promise((resolve, reject) => {
       const leave = (): void => {
         this.#waiting -= 1
-        reject(new PolicyFailure('cancelled', 'nobody waits'))
+        reject(this.#options.left())
         if (this.#waiting === 0) this.#options.giveUp()
       }
       this.#options.answer.then(resolve, reject).finally(() => leaving?.offCancel(leave))
