@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 
-import { addVary, answerCors, compileCors } from './cors.ts'
+import { answerCors, compileCors } from './cors.ts'
 import type { CorsRules } from './cors.ts'
+import { addVary } from './vary.ts'
 
 const rules: CorsRules = {
   origins: ['https://app.example.com', 'https://*.example.org', 'http://*.example.net:8080'],

@@ -124,9 +124,3 @@ function askedNames(asked: string | undefined): string {
     .filter(isValidHeaderName)
     .join(', ')
 }
-
-/** Of an answer that differs by other fields already. */
-export function addVary(known: string | undefined, more: string): string {
-  if (known === undefined || known === '') return more
-  return known.includes('*') ? known : `${known}, ${more}`
-}

@@ -46,3 +46,9 @@ function normalise(name: string, value: string): string {
   if (!UNORDERED.has(name)) return splitList(value).join(',')
   return [...splitList(value.toLowerCase())].sort().join(',')
 }
+
+/** Of an answer that differs by other fields already. */
+export function addVary(known: string | undefined, more: string): string {
+  if (known === undefined || known === '') return more
+  return known.includes('*') ? known : `${known}, ${more}`
+}

@@ -211,9 +211,14 @@ function rulesFor(bucket: BucketConfig, common: readonly string[]): RouteRules {
     setHeaders: Object.entries(set).flat(),
     ownedHeaders: owned,
     commonHeaders: without(common, owned),
+    varyBy: varyBy(bucket.cache),
     website: websiteFor(bucket),
     listing: bucket.listing,
   }
+}
+
+function varyBy({ enabled, vary }: BucketConfig['cache']): string | undefined {
+  return enabled && vary.length > 0 ? vary.join(', ') : undefined
 }
 
 function websiteFor({ indexDocument, redirectSlash, errorDocument, spa }: BucketConfig): Website {

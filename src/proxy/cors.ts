@@ -4,23 +4,39 @@
 import type { Exchange } from '../exchange/exchange.ts'
 import type { Reply } from '../exchange/reply.ts'
 import type { Request } from '../exchange/request.ts'
-import { addVary, answerCors } from '../http/cors.ts'
+import { answerCors } from '../http/cors.ts'
 import type { CorsPolicy, CorsRequest } from '../http/cors.ts'
+import { parseHost } from '../http/host.ts'
+import { parseTarget } from '../http/path.ts'
 import { joinedValue } from '../http/headers.ts'
+import { addVary } from '../http/vary.ts'
 import type { Match } from '../routing/routing.ts'
 import { dropFields } from './fields.ts'
+import type { RawRequest } from './receive.ts'
 import type { Route, Snapshot } from './snapshot.ts'
 
 const VARY = new Set(['vary'])
 
 export function withCors(
   reply: Reply,
-  request: CorsRequest,
+  request: RawRequest,
   { facts }: Exchange,
-  { cors }: Snapshot,
+  snapshot: Snapshot,
 ): Reply {
-  const policy = facts.route === undefined ? undefined : cors.get(facts.route.bucket)
-  return policy === undefined ? reply : addCors(reply, request, policy)
+  const isUnderstood = facts.receive !== undefined
+  const bucket = isUnderstood ? facts.route?.bucket : bucketMeant(request, snapshot)
+  const policy = bucket === undefined ? undefined : snapshot.cors.get(bucket)
+  if (policy === undefined) return reply
+  // Whoever may read what there is may read that there is no such method.
+  const { headers } = request
+  return addCors(reply, isUnderstood ? request : { method: 'GET', headers }, policy)
+}
+
+/** Of a request that was refused before it was understood: whose page is to read the no. */
+function bucketMeant({ url = '', headers }: RawRequest, { routes }: Snapshot): string | undefined {
+  const target = parseTarget(url)
+  const path = target.kind === 'path' ? target.path : url
+  return routes.match(parseHost(headers.host ?? ''), path)?.value.bucket
 }
 
 export function addCors(reply: Reply, request: CorsRequest, policy: CorsPolicy): Reply {

@@ -17,6 +17,7 @@ const ROUTE: RouteRules = {
   setHeaders: [],
   ownedHeaders: new Set(),
   commonHeaders: [],
+  varyBy: undefined,
   listing: 'off',
   website: {
     isPlain: false,

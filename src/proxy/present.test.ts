@@ -44,6 +44,7 @@ const ROUTE: RouteRules = {
   setHeaders: [],
   ownedHeaders: new Set(),
   commonHeaders: ['X-Common', '1'],
+  varyBy: undefined,
   listing: 'off',
   website: {
     isPlain: true,

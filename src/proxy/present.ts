@@ -5,6 +5,8 @@ import { bodyLength, noBody } from '../exchange/body.ts'
 import type { ObjectHead } from '../exchange/object-head.ts'
 import { Refusal } from '../exchange/refusal.ts'
 import type { Reply } from '../exchange/reply.ts'
+import { parseDeltaSeconds } from '../http/delta-seconds.ts'
+import { addVary } from '../http/vary.ts'
 import { formatHttpDate } from '../http/date.ts'
 import { formatContentRange, formatUnsatisfied } from '../http/range.ts'
 import type { ByteRange } from '../http/range.ts'
@@ -14,7 +16,7 @@ import type { Plan } from './plan.ts'
 import type { RouteRules } from './snapshot.ts'
 
 /** What a 304 repeats of the object (RFC 9110 §15.4.5). */
-const NOT_MODIFIED_FIELDS = new Set(['etag', 'last-modified', 'cache-control', 'expires'])
+const NOT_MODIFIED_FIELDS = new Set(['etag', 'last-modified', 'cache-control', 'expires', 'vary'])
 /** What a redirect takes from the object that it is written on: how long it may be kept. */
 const REDIRECT_FIELDS = new Set(['cache-control', 'expires'])
 const CONTENT_TYPE = new Set(['content-type'])
@@ -22,6 +24,7 @@ const CONTENT_TYPE = new Set(['content-type'])
 export function present(obtained: Obtained, plan: Plan, route: RouteRules): Reply {
   const draft = presentSelected(obtained, plan, route)
   if (obtained.aged !== undefined) addAge(obtained.aged, draft.headers)
+  else passAge(obtained.head.caching, draft.headers)
   return draft
 }
 
@@ -29,6 +32,13 @@ export function present(obtained: Obtained, plan: Plan, route: RouteRules): Repl
 function addAge({ dateAt, ageMs }: NonNullable<Obtained['aged']>, headers: string[]): void {
   headers.push('Date', formatHttpDate(dateAt))
   if (ageMs !== undefined) headers.push('Age', String(Math.floor(ageMs / 1000)))
+}
+
+/** Past the cache, it is as old as whoever it came from says. */
+function passAge({ date, age }: ObjectHead['caching'], headers: string[]): void {
+  if (date !== undefined) headers.push('Date', date)
+  const seconds = age === undefined ? undefined : parseDeltaSeconds(age)
+  if (seconds !== undefined) headers.push('Age', String(seconds))
 }
 
 /** A reply whose list of fields is nobody else's, and may still be added to. */
@@ -118,9 +128,17 @@ function objectFields(head: ObjectHead, plan: Plan, route: RouteRules): string[]
   if (head.lastModified !== undefined) headers.push('Last-Modified', head.lastModified)
   headers.push(...head.fields)
   headers.push('Content-Type', head.contentType ?? 'application/octet-stream')
+  const vary = varyOf(head, route)
+  if (vary !== undefined) headers.push('Vary', vary)
   if (route.metadataHeaders) headers.push(...head.metadata)
   if (plan.versionId !== undefined && head.versionId !== undefined) {
     headers.push('x-amz-version-id', head.versionId)
   }
   return headers
+}
+
+/** What the origin says that it goes by, and what the bucket's cache does besides. */
+function varyOf({ caching }: ObjectHead, { varyBy }: RouteRules): string | undefined {
+  if (varyBy === undefined) return caching.vary
+  return addVary(caching.vary, varyBy)
 }

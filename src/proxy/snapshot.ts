@@ -31,6 +31,8 @@ export interface RouteRules {
   readonly ownedHeaders: ReadonlySet<string>
   /** The snapshot's, without the owned ones. */
   readonly commonHeaders: readonly string[]
+  /** What the bucket's cache goes by beside what the origin says; undefined: nothing. */
+  readonly varyBy: string | undefined
   readonly website: Website
   readonly listing: 'off' | 'html' | 'json' | 's3'
 }

@@ -93,6 +93,7 @@ function route(website: Partial<Website> = {}): RouteRules {
     setHeaders: ['X-Own', '1'],
     ownedHeaders: new Set(['x-own']),
     commonHeaders: [],
+    varyBy: undefined,
     listing: 'off',
     website: {
       isPlain: false,

@@ -7,8 +7,14 @@ import type { Duplex } from 'node:stream'
 
 import { Refusal } from '../exchange/refusal.ts'
 import type { RefusalCode } from '../exchange/refusal.ts'
+import { BYPASS, formatCacheStatus, xCache } from '../http/cache-status.ts'
 import { refuse } from '../proxy/proxy.ts'
 import { linger, runningAnswer } from './connections.ts'
+
+const PAST_THE_CACHE = ['Cache-Status', formatCacheStatus(BYPASS), 'X-Cache', xCache(BYPASS)]
+const ALLOW = ['Allow', 'GET, HEAD, OPTIONS']
+/** As a request begins whose method is a word that nobody here knows. */
+const STRANGE_METHOD = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+ \S+ HTTP\/1\.[01]\r?\n/
 
 type ParserError = NodeJS.ErrnoException & { readonly rawPacket?: Uint8Array }
 
@@ -29,7 +35,7 @@ export function answerParserError(
     // Browsers connect before they ask, and would take a no for the answer to what they ask next.
     socket.destroy()
   } else {
-    return writeRefusal(socket, new Refusal(codeFor(error, options.maxUriLength)), options.id)
+    return writeRefusal(socket, refusalOf(error, options.maxUriLength), options.id)
   }
   return undefined
 }
@@ -66,7 +72,8 @@ function refusalParts(refusal: Refusal, id: string): RefusalParts {
   const { status, headers, body } = refuse(refusal, { id, method: 'GET', headers: {}, query: '' })
   const bytes = body.kind === 'bytes' ? body.bytes : Buffer.alloc(0)
   const length = String(bytes.byteLength)
-  const all = [...headers, 'X-Request-ID', id, 'Content-Length', length, 'Connection', 'close']
+  const own = ['X-Request-ID', id, ...PAST_THE_CACHE, 'Accept-Ranges', 'bytes']
+  const all = [...headers, ...own, 'Content-Length', length, 'Connection', 'close']
   return { status, headers: all, body: bytes }
 }
 
@@ -83,6 +90,14 @@ function closeAfter(running: ServerResponse, socket: Duplex): void {
     if (next === undefined) socket.end()
     else closeAfter(next, socket)
   })
+}
+
+function refusalOf(error: ParserError, maxUriLength: number): Refusal {
+  const start = Buffer.from(error.rawPacket ?? []).toString('latin1')
+  if (error.code === 'HPE_INVALID_METHOD' && STRANGE_METHOD.test(start)) {
+    return new Refusal('method_not_allowed', { headers: ALLOW })
+  }
+  return new Refusal(codeFor(error, maxUriLength))
 }
 
 function codeFor(error: ParserError, maxUriLength: number): RefusalCode {

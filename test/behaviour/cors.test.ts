@@ -205,6 +205,17 @@ describe('an answer', () => {
     }
   })
 
+  test('of what was never understood says it too', async () => {
+    for (const [path, method, status] of [
+      ['/shared/a', 'POST', 405],
+      ['/shared/%zz', 'GET', 400],
+    ] as const) {
+      const answer = await ask(path, { Origin: APP }, method)
+      assert.equal(answer.status, status)
+      assert.deepEqual([corsOf(answer)['allow-origin'], answer.headers['vary']], [APP, 'Origin'])
+    }
+  })
+
   test('keeps what it differs by besides', async () => {
     const answer = await ask('/varied/a', { Origin: APP })
     assert.equal(answer.headers['vary'], 'Accept-Encoding, Origin')

@@ -229,8 +229,6 @@ const AMBIGUOUS: Readonly<Record<string, string>> = {
   'no target': 'GET  HTTP/1.1\r\nHost: a\r\n\r\n',
   'a space in the target': 'GET /products/a .txt HTTP/1.1\r\nHost: a\r\n\r\n',
   'a tab between method and target': 'GET\t/products/a.txt HTTP/1.1\r\nHost: a\r\n\r\n',
-  'a method in lower case': 'get /products/a.txt HTTP/1.1\r\nHost: a\r\n\r\n',
-  'a method that is none': 'BREW /products/a.txt HTTP/1.1\r\nHost: a\r\n\r\n',
   'a method of a hundred thousand letters': `${'G'.repeat(100_000)} / HTTP/1.1\r\nHost: a\r\n\r\n`,
   'the preface of HTTP/2': 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0',
   'a TLS hello': '\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03' + 'x'.repeat(500),
@@ -253,6 +251,22 @@ describe('a request that could be read in two ways is refused, once', { concurre
     })
   }
   after(() => assertServes(front))
+})
+
+for (const method of ['BREW', 'get', 'GETT']) {
+  test(`a method that nobody knows is like any that is not allowed: ${method}`, async () => {
+    const text = await exchange(`${method} /products/a.txt HTTP/1.1\r\nHost: a\r\n\r\n`)
+    assertRefusal(text, 405, 'method_not_allowed')
+    assert.match(text, /\r\nAllow: GET, HEAD, OPTIONS\r\n/)
+  })
+}
+
+test('what the parser refuses carries what every answer does', async () => {
+  const text = await exchange('GET  HTTP/1.1\r\nHost: a\r\n\r\n')
+  for (const line of [/X-Request-ID: \S+/, /Cache-Status: sluice; fwd=bypass/, /X-Cache: BYPASS/]) {
+    assert.match(text, line)
+  }
+  assert.match(text, /\r\nAccept-Ranges: bytes\r\n/)
 })
 
 test('chunk extensions and a trailer are read over, and the connection is closed', async () => {

@@ -25,7 +25,7 @@ export interface FrontOptions extends SluiceOptions {
 
 /** What the origin calls the bucket; no client may learn it. */
 export const ORIGIN_BUCKET = 'origin-bucket-name'
-const KEYS = { accessKeyId: 'AKIDFRONT', secretAccessKey: 'a secret of the tests' }
+export const KEYS = { accessKeyId: 'AKIDFRONT', secretAccessKey: 'a secret of the tests' }
 
 /** `settings` are the sections of the configuration but `buckets`. */
 export async function openFront(
