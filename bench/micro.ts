@@ -7,6 +7,7 @@ import { parseRange } from '../src/http/range.ts'
 import { RequestIds } from '../src/http/request-id.ts'
 import { accessLine } from '../src/observe/access-log.ts'
 import { ExchangeTally } from '../src/observe/exchange-tally.ts'
+import { Traffic } from '../src/observe/traffic.ts'
 import { createSigner } from '../src/origin/sign.ts'
 import { RouteTable } from '../src/routing/routing.ts'
 import { measureAccess } from './micro-access.ts'
@@ -30,6 +31,7 @@ export async function measureMicro(): Promise<Micro[]> {
     { step: 'request id', ns: time(requestId()), budgetNs: undefined },
     { step: 'access line', ns: time(line()), budgetNs: undefined },
     { step: 'metrics of a memory hit', ns: time(tally()), budgetNs: 300 },
+    { step: 'traffic of a memory hit', ns: time(traffic()), budgetNs: 150 },
     ...(await measureAccess()),
   ]
 }
@@ -92,17 +94,31 @@ function line(): () => unknown {
 
 function tally(): (turn: number) => unknown {
   const counted = new ExchangeTally()
-  const exchanges = ['products', 'pictures', 'films'].map((bucket) => {
-    const exchange = finishedExchange()
-    exchange.note('route', { bucket, key: 'picture.jpg' })
-    exchange.note('cache', { kind: 'hit', isStale: false, ttlS: 60, detail: 'memory' })
-    return exchange
-  })
+  const exchanges = ['products', 'pictures', 'films'].map((bucket) => hit(bucket, 'picture.jpg'))
   const [fallback = finishedExchange()] = exchanges
   return (turn) => {
     counted.observe(exchanges[turn % exchanges.length] ?? fallback)
     return counted
   }
+}
+
+/** Of a thousand objects, most of which are none of the hottest. */
+function traffic(): (turn: number) => unknown {
+  const watched = new Traffic(Math.random)
+  watched.watch(true)
+  const exchanges = Array.from({ length: BATCH }, (_, index) => hit('products', `${index}.jpg`))
+  const [fallback = finishedExchange()] = exchanges
+  return (turn) => {
+    watched.observe(exchanges[turn] ?? fallback)
+    return watched
+  }
+}
+
+function hit(bucket: string, key: string): Exchange {
+  const exchange = finishedExchange()
+  exchange.note('route', { bucket, key })
+  exchange.note('cache', { kind: 'hit', isStale: false, ttlS: 60, detail: 'memory' })
+  return exchange
 }
 
 function finishedExchange(): Exchange {

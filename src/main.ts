@@ -11,6 +11,7 @@ import { isMainThread, parentPort, Worker, workerData } from 'node:worker_thread
 
 import { checkCommand, configCommand } from './config/commands.ts'
 import {
+  completionScript,
   explainCommand,
   prewarmCommand,
   purgeCommand,
@@ -20,10 +21,11 @@ import {
   signCommand,
   statsCommand,
   tokenCommand,
+  topCommand,
   USAGE,
   VERSION,
 } from './program/program.ts'
-import type { Command, Terminal, World } from './program/program.ts'
+import type { Command, Terminal, TopTerminal, World } from './program/program.ts'
 
 /**
  * Of the workers' heaps too, however the program was started. What leaves the cache dies old: a heap
@@ -55,6 +57,11 @@ function run(command: Command): number | Promise<number> {
       return statsCommand(command.place, command.bucket, terminal())
     case 'explain':
       return explainCommand(command.place, command.request, { ...terminal(), json: command.json })
+    case 'top':
+      return topCommand(command.place, command.isOnce, screen())
+    case 'completion':
+      out(completionScript(command.shell))
+      return 0
     case 'token':
       return tokenCommand(command.minting, terminal())
     case 'sign':
@@ -73,6 +80,15 @@ function run(command: Command): number | Promise<number> {
 
 function terminal(): Terminal {
   return { env: process.env, out, err }
+}
+
+function screen(): TopTerminal {
+  const stop = new AbortController()
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
+    process.once(signal, () => stop.abort())
+  }
+  const { stdin: input, stdout: output } = process
+  return { ...terminal(), input, output, stopped: stop.signal }
 }
 
 /** What is wrong goes where it does not end up in a file of the configuration. */

@@ -21,9 +21,11 @@ import type { CacheDesk } from './cache-desk.ts'
 import { answerCall } from './calls.ts'
 import type { Explain, LimitsDesk } from './calls.ts'
 import { CallRegister } from './call-register.ts'
+import { Console, isConsole } from './console.ts'
 import type { Gate } from './gate.ts'
 import type { Introspection } from './introspection.ts'
 import type { PrewarmDesk } from './prewarm-desk.ts'
+import type { TrafficDesk } from './traffic.ts'
 
 export type { CacheDesk, Purged } from './cache-desk.ts'
 export type { Explain, LimitsDesk } from './calls.ts'
@@ -40,6 +42,7 @@ export { openGate } from './gate.ts'
 export type { Gate } from './gate.ts'
 export type { Introspection } from './introspection.ts'
 export { createPurging } from './purging.ts'
+export type { TrafficDesk } from './traffic.ts'
 
 export interface AdminOptions {
   readonly address: Address
@@ -54,6 +57,7 @@ export interface AdminOptions {
   readonly limits: LimitsDesk
   readonly prewarm: PrewarmDesk
   readonly introspection: Introspection
+  readonly traffic: TrafficDesk
   readonly buckets: ReadonlySet<string>
   readonly emit: Emit
   /** Undefined: there are none. */
@@ -71,6 +75,8 @@ export class Admin {
   readonly #trusted: AddressSet
   readonly #refusals = new Map<RefusalCode, number>()
   readonly #server: Server
+  /** Read from its files when somebody first asks for it. */
+  #console: Console | undefined
 
   constructor(options: AdminOptions) {
     this.#options = options
@@ -128,6 +134,11 @@ export class Admin {
     const { method = '', url = '' } = request
     const path = url.split('?', 1)[0] ?? ''
     if (path.startsWith('/admin/')) return this.#call(request, id)
+    // Where nobody could sign in there is none, as there is no /admin.
+    if (isConsole(path) && this.#options.gate !== undefined) {
+      this.#console ??= new Console()
+      return this.#console.answer(method, path, request.headers)
+    }
     const isRead = method === 'GET' || method === 'HEAD'
     const known = isRead ? answerStatus({ method, path }, this.#options.status) : undefined
     if (known !== undefined) return known
@@ -141,6 +152,7 @@ export class Admin {
 
   #call(request: IncomingMessage, requestId: string): Promise<Reply> {
     const { gate, desk, explain, limits, prewarm, introspection, buckets } = this.#options
+    const { traffic, status } = this.#options
     const { remoteAddress = '' } = request.socket
     const clientIp = clientAddress(remoteAddress, request.headers, this.#trusted)
     const options = {
@@ -151,6 +163,8 @@ export class Admin {
       limits,
       prewarm,
       introspection,
+      traffic,
+      status,
       buckets,
     }
     return answerCall(request, { clientIp, requestId }, options)

@@ -4,6 +4,7 @@
 
 import type { AdminCall, Emit } from '../exchange/event.ts'
 import { Refusal } from '../exchange/refusal.ts'
+import { monotonic } from '../primitives/clock.ts'
 import type { Caller } from './gate.ts'
 
 /** Where a call came from. */
@@ -18,10 +19,15 @@ export interface OpenCall {
   /** What was to be done. */
   rule?: string
   caller?: Caller
+  /** Asked again and again by whoever watches. */
+  isWatched?: boolean
 }
 
 const WINDOW_MS = 10_000
 const MOST_REFUSED = 20
+/** A screen that asks each second is told of once in so long. */
+const WATCH_MS = 600_000
+const MOST_WATCHERS = 1000
 /** Of a subject, which an issuer chose. */
 const SUBJECT_CHARACTERS = 255
 
@@ -29,6 +35,8 @@ export class CallRegister {
   readonly #emit: Emit
   #refused = 0
   #window: NodeJS.Timeout | undefined
+  /** When those who watch were told of, monotonic ms. */
+  readonly #watchers = new Map<string, number>()
 
   constructor(emit: Emit) {
     this.#emit = emit
@@ -42,7 +50,8 @@ export class CallRegister {
   ): Promise<Answer> {
     try {
       const answer = await run()
-      this.#tell({ ...factsOf(place, open), status: answer.status })
+      const isToTell = answer.status >= 400 || !open.isWatched || this.#isNews(place, open)
+      if (isToTell) this.#tell({ ...factsOf(place, open), status: answer.status })
       return answer
     } catch (error) {
       const known = error instanceof Refusal ? error : undefined
@@ -63,6 +72,15 @@ export class CallRegister {
     const outcome = isRefused ? 'refused' : call.status < 400 ? 'done' : 'failed'
     if (isRefused && !this.#mayTellRefused()) return
     this.#emit({ kind: 'admin', ...call, outcome })
+  }
+
+  #isNews({ clientIp }: CallPlace, { call, caller }: OpenCall): boolean {
+    const watcher = [call, caller?.role, caller?.subject, clientIp].join(' ')
+    const at = monotonic()
+    if (at - (this.#watchers.get(watcher) ?? Number.NEGATIVE_INFINITY) < WATCH_MS) return false
+    if (this.#watchers.size >= MOST_WATCHERS) this.#watchers.clear()
+    this.#watchers.set(watcher, at)
+    return true
   }
 
   #mayTellRefused(): boolean {

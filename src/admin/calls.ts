@@ -9,13 +9,13 @@ import type { Reply } from '../exchange/reply.ts'
 import { parseTarget } from '../http/path.ts'
 import { queryParameter } from '../http/query.ts'
 import { now } from '../primitives/clock.ts'
-import type { Explanation, ExplainQuestion } from '../proxy/proxy.ts'
+import type { Explanation, ExplainQuestion, Status } from '../proxy/proxy.ts'
 import { infoAnswer, purgeAnswer, statsAnswer } from './cache-desk.ts'
 import type { CacheDesk, DeskAnswer } from './cache-desk.ts'
 import type { CallPlace, CallRegister, OpenCall } from './call-register.ts'
 import { readExplainQuestion } from './explain-question.ts'
 import { requireRole } from './gate.ts'
-import type { Gate } from './gate.ts'
+import type { Caller, Gate } from './gate.ts'
 import { authAnswer, replicasAnswer, routesAnswer } from './introspection.ts'
 import type { Introspection } from './introspection.ts'
 import { readJson } from './json-body.ts'
@@ -25,6 +25,8 @@ import { begunAnswer, taskAnswer, tasksAnswer } from './prewarm-desk.ts'
 import type { PrewarmDesk } from './prewarm-desk.ts'
 import { describeOrder, readPrewarmOrder } from './prewarm-order.ts'
 import { readPurgeOrder } from './purge-order.ts'
+import { topAnswer, trafficAnswer } from './traffic.ts'
+import type { TrafficDesk } from './traffic.ts'
 
 export interface CallsOptions {
   /** Undefined: nobody has a role, and there is nothing here. */
@@ -35,6 +37,8 @@ export interface CallsOptions {
   readonly limits: LimitsDesk
   readonly prewarm: PrewarmDesk
   readonly introspection: Introspection
+  readonly traffic: TrafficDesk
+  readonly status: Status
   readonly buckets: ReadonlySet<string>
 }
 
@@ -46,6 +50,7 @@ export type LimitsDesk = () => Promise<object>
 
 interface Asked {
   readonly request: IncomingMessage
+  readonly caller: Caller
   /** What of the path follows the call's own. */
   readonly rest: string
   readonly query: string
@@ -61,18 +66,23 @@ interface Call {
   readonly method: 'GET' | 'POST' | 'DELETE'
   /** Whoever has it, or a greater one, may call. */
   readonly role: Role
+  /** Asked again and again by whoever watches: not each time is told. */
+  readonly isWatched?: boolean
   readonly run: (asked: Asked, options: CallsOptions) => Promise<DeskAnswer>
 }
 
 const PREWARM = '/admin/cache/prewarm'
 
 const CALLS: readonly Call[] = [
+  look('whoami', '/admin/whoami', 'nothing', whoami),
+  watch('traffic', '/admin/traffic', 'nothing', traffic),
+  watch('top', '/admin/top', 'nothing', top),
   order('purge', '/admin/cache/purge', 'perhaps', 'POST', purge),
   look('stats', '/admin/cache/stats', 'perhaps', stats),
   look('info', '/admin/cache/info', 'nothing', info),
   order('prewarm', PREWARM, 'nothing', 'POST', prewarm),
-  look('prewarm', PREWARM, 'nothing', prewarmTasks),
-  look('prewarm', PREWARM, 'something', prewarmTask),
+  watch('prewarm', PREWARM, 'nothing', prewarmTasks),
+  watch('prewarm', PREWARM, 'something', prewarmTask),
   order('prewarm', PREWARM, 'something', 'DELETE', endPrewarm),
   look('limits', '/admin/limits', 'nothing', limits),
   look('explain', '/admin/explain', 'nothing', explain),
@@ -112,6 +122,10 @@ function look(name: string, path: string, below: Call['below'], run: Call['run']
   return { name, path, below, method: 'GET', role: 'viewer', run }
 }
 
+function watch(name: string, path: string, below: Call['below'], run: Call['run']): Call {
+  return { ...look(name, path, below, run), isWatched: true }
+}
+
 function order(
   name: string,
   path: string,
@@ -132,14 +146,16 @@ export async function answerCall(
   if (gate === undefined) throw new Refusal('no_route')
   const open: OpenCall = { call: 'unknown' }
   return register.keep(place, open, async () => {
-    open.caller = await gate.identify(request.headers)
+    const caller = await gate.identify(request.headers)
+    open.caller = caller
     const { calls, rest, query } = findCalls(request)
     open.call = calls[0].name
     const { method = '' } = request
     const call = requireMethod(calls, method)
-    requireRole(open.caller, call.role)
+    requireRole(caller, call.role)
+    open.isWatched = call.isWatched === true
     const note = (rule: string): void => void (open.rule = rule)
-    const { status, value } = await call.run({ request, rest, query, note }, options)
+    const { status, value } = await call.run({ request, caller, rest, query, note }, options)
     return jsonReply(status, value, method)
   })
 }
@@ -244,6 +260,20 @@ async function prewarmTask({ rest }: Asked, options: CallsOptions): Promise<Desk
 
 async function endPrewarm({ rest }: Asked, options: CallsOptions): Promise<DeskAnswer> {
   return taskAnswer(await options.prewarm.cancel(rest))
+}
+
+/** Whose token it is, and what it is good for. */
+async function whoami({ caller: { role, subject }, query }: Asked): Promise<DeskAnswer> {
+  if (query !== '') throw wrong('Who you are has no query.')
+  return { status: 200, value: { role, subject } }
+}
+
+async function traffic({ query }: Asked, options: CallsOptions): Promise<DeskAnswer> {
+  return trafficAnswer(query, options)
+}
+
+async function top({ query }: Asked, { traffic: desk }: CallsOptions): Promise<DeskAnswer> {
+  return topAnswer(query, desk)
 }
 
 const NO_BUCKET = 'The bucket is not known.'

@@ -8,6 +8,7 @@ import { accessLine } from './access-log.ts'
 import { writeEvent } from './event-log.ts'
 import { openLog } from './log.ts'
 import type { ThreadMetrics } from './metrics.ts'
+import type { Traffic } from './traffic.ts'
 
 export { ThreadMetrics } from './metrics.ts'
 export { expose } from './exposition.ts'
@@ -16,12 +17,19 @@ export { readKeyRefreshes, readPrewarming, readPurges, readRefusals } from './re
 export { readProcess } from './read-process.ts'
 export { countersOf, sumReadings } from './reading.ts'
 export type { Reading } from './reading.ts'
+export { HALF_LIFE_S, mergeTop } from './top-objects.ts'
+export type { HotObject, SlowObject, TopReading } from './top-objects.ts'
+export { LOOK_MS, MOST_SECONDS, Traffic } from './traffic.ts'
+export type { TrafficSample } from './traffic.ts'
+export { NO_TOTALS, percentilesOf, sumRows, sumTotals, sumTraffic } from './traffic-reading.ts'
+export type { Sums, Totals, TrafficReading } from './traffic-reading.ts'
 
 export interface ObserverOptions {
   readonly logging: LoggingConfig
   readonly random: () => number
   /** Undefined: there are no metrics. */
   readonly metrics?: ThreadMetrics | undefined
+  readonly traffic?: Traffic | undefined
 }
 
 export interface Observer {
@@ -31,12 +39,14 @@ export interface Observer {
   readonly close: () => Promise<void>
 }
 
-export function openObserver({ logging: config, random, metrics }: ObserverOptions): Observer {
+export function openObserver(options: ObserverOptions): Observer {
+  const { logging: config, random, metrics, traffic } = options
   const log = openLog(config)
   const isLogged = config.accessLog && config.level !== 'silent'
   return {
     observe(exchange) {
       metrics?.exchanges.observe(exchange)
+      traffic?.observe(exchange)
       if (!isLogged) return
       const line = accessLine(exchange)
       // Only what went well is thinned out: an operator looks for the rest.

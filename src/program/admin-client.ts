@@ -21,6 +21,8 @@ interface Question {
   readonly path: string
   readonly query?: string
   readonly body?: string
+  /** Lets go of it. */
+  readonly signal?: AbortSignal
 }
 
 type Fields = Readonly<Record<string, unknown>>
@@ -121,7 +123,8 @@ function print(answer: Answer, { out }: Terminal): void {
   out(JSON.stringify(answer, null, 2))
 }
 
-async function converse(
+/** Returns the exit code: what is thrown is said, and is 1. */
+export async function converse(
   { url, token: given }: AdminPlace,
   { env, err }: Terminal,
   talk: (ask: Ask) => Promise<number>,
@@ -153,7 +156,7 @@ async function answerTo(question: Question, url: string, token: string): Promise
 async function send(
   url: string,
   token: string,
-  { method, path, query = '', body }: Question,
+  { method, path, query = '', body, signal }: Question,
 ): Promise<{ status: number; text: string }> {
   const target = new URL(url)
   target.pathname = target.pathname.replace(/\/$/, '') + path
@@ -161,7 +164,7 @@ async function send(
   const outgoing = (target.protocol === 'https:' ? httpsRequest : httpRequest)(target, {
     method,
     headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-    signal: AbortSignal.timeout(TIMEOUT_MS),
+    signal: AbortSignal.any([AbortSignal.timeout(TIMEOUT_MS), ...(signal ? [signal] : [])]),
     agent: false,
   })
   const answered = once(outgoing, 'response')

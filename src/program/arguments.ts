@@ -16,6 +16,8 @@ export type Command =
       readonly request: ExplainRequest
       readonly json: boolean
     }
+  | { readonly kind: 'top'; readonly place: AdminPlace; readonly isOnce: boolean }
+  | { readonly kind: 'completion'; readonly shell: Shell }
   | { readonly kind: 'token'; readonly minting: Minting }
   | { readonly kind: 'sign'; readonly signing: Signing }
   | { readonly kind: 'help' | 'version' }
@@ -82,15 +84,17 @@ sluice prewarm --bucket B [--prefix P] [--no-recursive] [--max-files N] | --buck
 sluice stats [BUCKET]                    what the cache holds, and how often it was of use
 sluice explain PATH [--method M] [--host H] [--address IP] [--header 'Name: value']… [--json]
                                          what a request would get, and why, without serving it
-  of the last four: [--admin http://127.0.0.1:9090] [--token T, else SLUICE_ADMIN_TOKEN]
+sluice top [--once]                      what passes, the hottest and the slowest, anew each second; q quits
+  of the last five: [--admin http://127.0.0.1:9090] [--token T, else SLUICE_ADMIN_TOKEN]
 sluice token [--secret S, else SLUICE_JWT_SECRET] [--claim NAME=VALUE]… [--expires 1h] [--algorithm HS256]
                                          a token for trying things out
 sluice sign PATH [--expires 1h] [--prefix '/below/*'] [--method GET] [--ip 10.0.0.0/8] [--id ID] [--cookie] [--base URL]
         [--config config.yaml [--host H] [--key K] | --key K --secret S, else SLUICE_SIGNING_SECRET]
                                          a signed URL or the Set-Cookie for it, by the keys of the path's bucket or by the one given
+sluice completion bash|zsh|fish          what a shell needs to complete all this
 sluice --version | --help`
 
-const OPTIONS = {
+export const OPTIONS = {
   config: { type: 'string', short: 'c', default: 'config.yaml' },
   test: { type: 'boolean', default: false },
   schema: { type: 'boolean', default: false },
@@ -109,6 +113,7 @@ const OPTIONS = {
   address: { type: 'string' },
   header: { type: 'string', multiple: true },
   json: { type: 'boolean' },
+  once: { type: 'boolean' },
   secret: { type: 'string' },
   claim: { type: 'string', multiple: true },
   expires: { type: 'string' },
@@ -126,7 +131,11 @@ const OPTIONS = {
 
 type Values = ReturnType<typeof parse>['values']
 
-const OWNERS: readonly (readonly [commands: readonly string[], ...options: (keyof Values)[]])[] = [
+/** Which commands an option is of; those that are not named here are everybody's. */
+export const OWNERS: readonly (readonly [
+  commands: readonly string[],
+  ...options: (keyof Values)[],
+])[] = [
   [['config'], 'schema'],
   [['purge', 'prewarm'], 'bucket'],
   [['purge', 'prewarm', 'sign'], 'key', 'prefix'],
@@ -135,12 +144,27 @@ const OWNERS: readonly (readonly [commands: readonly string[], ...options: (keyo
   [['token'], 'claim', 'algorithm'],
   [['token', 'sign'], 'secret', 'expires'],
   [['explain'], 'address', 'header', 'json'],
+  [['top'], 'once'],
   [['explain', 'sign'], 'method', 'host'],
   [['sign'], 'ip', 'id', 'cookie', 'base'],
-  [['purge', 'prewarm', 'stats', 'explain'], 'admin', 'token'],
+  [['purge', 'prewarm', 'stats', 'explain', 'top'], 'admin', 'token'],
 ]
-/** Those that take one argument besides their name. */
-const TAKES_ARGUMENT: readonly string[] = ['stats', 'explain', 'sign']
+/** What each does, in a few words, and what it may be given besides its name. */
+export const COMMANDS: Readonly<Record<string, { does: string; argument?: string }>> = {
+  serve: { does: 'serve' },
+  check: { does: 'load and validate the configuration' },
+  config: { does: 'print the effective configuration' },
+  purge: { does: 'make what is cached a miss' },
+  prewarm: { does: 'fetch ahead what clients will ask for' },
+  stats: { does: 'what the cache holds, and how often it was of use', argument: 'bucket' },
+  explain: { does: 'what a request would get, and why', argument: 'path' },
+  top: { does: 'what passes, anew each second' },
+  token: { does: 'make a token for trying things out' },
+  sign: { does: 'sign a URL or a cookie', argument: 'path' },
+  completion: { does: 'what a shell needs to complete all this', argument: 'shell' },
+}
+export const SHELLS = ['bash', 'zsh', 'fish'] as const
+export type Shell = (typeof SHELLS)[number]
 const STANDARD_PLACE = 'http://127.0.0.1:9090'
 
 export function readArguments(argv: readonly string[]): Command {
@@ -160,7 +184,8 @@ function parse(argv: readonly string[]) {
 
 function commandFor([name = 'serve', ...rest]: readonly string[], values: Values): Command {
   const { config: file, test, schema } = values
-  const [argument, ...more] = TAKES_ARGUMENT.includes(name) ? rest : [undefined, ...rest]
+  const takesOne = Object.hasOwn(COMMANDS, name) && COMMANDS[name]?.argument !== undefined
+  const [argument, ...more] = takesOne ? rest : [undefined, ...rest]
   if (more.length > 0) return mistaken(`unexpected argument: ${more.join(' ')}`)
   const misplaced = misplacedOption(name, values)
   if (misplaced !== undefined) return mistaken(misplaced)
@@ -179,6 +204,10 @@ function commandFor([name = 'serve', ...rest]: readonly string[], values: Values
       return { kind: 'stats', place: placeOf(values), bucket: argument }
     case 'explain':
       return explainCommandOf(argument, values)
+    case 'top':
+      return { kind: 'top', place: placeOf(values), isOnce: values.once === true }
+    case 'completion':
+      return completionOf(argument)
     case 'token':
       return { kind: 'token', minting: mintingOf(values) }
     case 'sign':
@@ -212,6 +241,13 @@ function explainCommandOf(path: string | undefined, values: Values): Command {
   const { method, host, address, header: headers = [], json = false } = values
   const request = { path, method, host, address, headers }
   return { kind: 'explain', place: placeOf(values), request, json }
+}
+
+function completionOf(argument: string | undefined): Command {
+  const shell = SHELLS.find((one) => one === argument)
+  return shell === undefined
+    ? mistaken('completion for what? sluice completion bash, zsh or fish')
+    : { kind: 'completion', shell }
 }
 
 /** What makes a rule, the server says. */

@@ -36,6 +36,8 @@ import { openMetricsDesk, ThreadReadings } from './metrics-desk.ts'
 import { Prewarming } from './prewarming.ts'
 import { ThreadDesk } from './thread-desk.ts'
 import { ProxyThread } from './thread.ts'
+import { localTraffic } from './traffic-part.ts'
+import type { FleetTraffic } from './traffic-part.ts'
 import { VERSION } from './version.ts'
 import type { WarmPart } from './warm-part.ts'
 import type { WorkerOrders } from './worker.ts'
@@ -67,6 +69,7 @@ interface Serving {
   readonly describe: Introspection['routes']
   /** Of the threads that there are now. */
   readonly warmParts: () => readonly WarmPart[]
+  readonly traffic: FleetTraffic
   drain(impatience: AbortSignal): Promise<number>
 }
 
@@ -125,6 +128,7 @@ async function serveHere(config: Config): Promise<Serving> {
     explain: async (question) => [await thread.explain(question)],
     limits: async () => mergeLimits([thread.limits(true)]),
     warmParts: () => [thread.warmPart],
+    traffic: localTraffic(thread.traffic),
     drain: (impatience) => thread.drain(config.server.shutdown, impatience),
   }
 }
@@ -167,7 +171,7 @@ async function serveInThreads(config: Config, count: number, world: World): Prom
     readPurges(lines.purges),
     readKeyRefreshes(keyRefreshes),
   ]
-  const { desk, describe, explain, limits } = lines
+  const { desk, describe, explain, limits, traffic } = lines
   const warmParts = (): readonly WarmPart[] => lines.warmParts()
   return {
     address,
@@ -179,6 +183,7 @@ async function serveInThreads(config: Config, count: number, world: World): Prom
     explain,
     limits,
     warmParts,
+    traffic,
     read,
     drain,
   }
@@ -224,6 +229,7 @@ async function openAdmin(
     limits: serving.limits,
     prewarm,
     introspection: { routes: serving.describe, config: () => printConfig(config) },
+    traffic: { ...serving.traffic, generation: () => 1 },
     buckets: new Set(config.buckets.map(({ name }) => name)),
     emit: serving.observer.emit,
   })

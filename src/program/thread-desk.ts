@@ -10,6 +10,7 @@ import { partAt } from './cache-part.ts'
 import { answersOf, createPurgeCounts, openDesk } from './fleet-desk.ts'
 import { mergeLimits } from './limits-desk.ts'
 import { ThreadLine } from './thread-line.ts'
+import { trafficOf } from './traffic-part.ts'
 import { warmPartAt } from './warm-part.ts'
 import type { WarmPart } from './warm-part.ts'
 
@@ -19,6 +20,7 @@ export class ThreadDesk {
   readonly explain: Explain
   readonly limits: LimitsDesk
   readonly describe: () => Promise<readonly (readonly RouteDescription[])[]>
+  readonly traffic = trafficOf(() => this.lines)
   #lines: readonly ThreadLine[] = []
 
   /** Without a cache there is nobody to ask. */

@@ -11,7 +11,7 @@ import type { Address } from '../config/server.ts'
 import { RequestIds } from '../http/request-id.ts'
 import { Live, Shared } from '../live/live.ts'
 import type { LimitReport, RouteDescription, SharedMemory } from '../live/live.ts'
-import { openObserver, ThreadMetrics } from '../observe/observe.ts'
+import { openObserver, ThreadMetrics, Traffic } from '../observe/observe.ts'
 import type { Observer, Reading } from '../observe/observe.ts'
 import { createProxy, explain } from '../proxy/proxy.ts'
 import type { Backends, Explanation, ExplainQuestion, Purging, Status } from '../proxy/proxy.ts'
@@ -20,6 +20,8 @@ import type { DrainTimes } from '../server/server.ts'
 import { localPart } from './cache-part.ts'
 import type { CachePart } from './cache-part.ts'
 import { createPurgeCounts, openDesk } from './fleet-desk.ts'
+import { watchTraffic } from './traffic-part.ts'
+import type { WatchedTraffic } from './traffic-part.ts'
 import { VERSION } from './version.ts'
 import { localWarmPart } from './warm-part.ts'
 import type { WarmPart } from './warm-part.ts'
@@ -47,6 +49,8 @@ export class ProxyThread {
   readonly desk: CacheDesk
   /** Who may give orders. */
   readonly gate: Gate | undefined
+  /** What passes here. */
+  readonly traffic: WatchedTraffic
   readonly #metrics: ThreadMetrics | undefined
   readonly #purges = createPurgeCounts()
   readonly #live: Live
@@ -59,7 +63,8 @@ export class ProxyThread {
     const ids = new RequestIds()
     const { logging } = config
     this.#metrics = config.metrics.enabled ? new ThreadMetrics() : undefined
-    this.observer = openObserver({ logging, random: Math.random, metrics: this.#metrics })
+    const traffic = new Traffic(Math.random)
+    this.observer = openObserver({ logging, random: Math.random, metrics: this.#metrics, traffic })
     const { observe, emit } = this.observer
     const shared = new Shared(memory, lane)
     this.#live = new Live({ config, random: Math.random, emit, shared })
@@ -90,6 +95,12 @@ export class ProxyThread {
         reportBug: (error, requestId) => emit({ kind: 'bug', error, requestId }),
       }),
     })
+    this.traffic = watchTraffic({
+      traffic,
+      server: () => this.#server.counts(),
+      origins: () => this.#live.originCounts(),
+    })
+    this.traffic.watch(this.gate !== undefined)
   }
 
   /** What a request would get here, without serving it. */
@@ -138,6 +149,7 @@ export class ProxyThread {
     )
     this.#purging?.close()
     this.gate?.close()
+    this.traffic.watch(false)
     await this.#live.close()
     return cut
   }

@@ -10,6 +10,8 @@ import { answersOf } from './cache-part.ts'
 import { ProxyThread } from './thread.ts'
 import { purgeAt } from './thread-desk.ts'
 import { ThreadLine } from './thread-line.ts'
+import type { Answers } from './thread-line.ts'
+import { trafficAnswersOf } from './traffic-part.ts'
 import { warmAnswersOf } from './warm-part.ts'
 
 export interface WorkerOrders {
@@ -39,7 +41,7 @@ export async function runWorker(port: MessagePort, orders: WorkerOrders): Promis
   })
   const { part } = thread
   const answers = part && warmAnswersOf(thread.warmPart, answersOf(part))
-  line.listen(async (name, args) => {
+  const answerOf: Answers = async (name, args) => {
     if (name === 'limits') return thread.limits(args[0] === true)
     if (name === 'metrics') return thread.read(args[0] === true)
     if (name === 'describe') return thread.describe()
@@ -47,7 +49,8 @@ export async function runWorker(port: MessagePort, orders: WorkerOrders): Promis
     if (name === 'explain') return thread.explain(args[0] as ExplainQuestion)
     if (answers === undefined) throw new Error(`no thread answers '${name}'`)
     return answers(name, args)
-  })
+  }
+  line.listen(trafficAnswersOf(thread.traffic, answerOf))
   const tell = (message: FromThread): void => port.postMessage(message)
 
   const impatience = new AbortController()

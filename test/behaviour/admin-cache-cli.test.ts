@@ -177,7 +177,10 @@ test('a Sluice that is not there is told', async () => {
 const MISTAKEN: readonly [args: readonly string[], words: string][] = [
   [['serve', '--key', 'a'], '--key belongs to the commands purge, prewarm and sign'],
   [['stats', '--all'], '--all belongs to the command purge'],
-  [['check', '--token', 'a'], '--token belongs to the commands purge, prewarm, stats and explain'],
+  [
+    ['check', '--token', 'a'],
+    '--token belongs to the commands purge, prewarm, stats, explain and top',
+  ],
   [['stats', 'a', 'b'], 'unexpected argument: b'],
   [['explain'], 'explain what? sluice explain /path/of/an/object'],
   [['explain', '/a', '/b'], 'unexpected argument: /b'],

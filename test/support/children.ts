@@ -24,6 +24,8 @@ export interface ChildOptions {
   readonly env?: NodeJS.ProcessEnv
   readonly cwd?: string
   readonly onStdout?: (text: string) => void
+  /** Without it there is nothing to be read on standard input. */
+  readonly takesInput?: boolean
 }
 
 const living = new Set<ChildProcess>()
@@ -40,12 +42,12 @@ export function startChild(
   const child = spawn(program ?? command, programArgs, {
     env: options.env ?? process.env,
     cwd: options.cwd,
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: [options.takesInput === true ? 'pipe' : 'ignore', 'pipe', 'pipe'],
   })
   const exited = exitOf(child)
   let stderr = ''
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text))
-  child.stdout.setEncoding('utf8').on('data', (text: string) => options.onStdout?.(text))
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => (stderr += text))
+  child.stdout?.setEncoding('utf8').on('data', (text: string) => options.onStdout?.(text))
   return {
     pid: child.pid ?? -1,
     process: child,

@@ -56,6 +56,9 @@ const PARTS = {
     goModule: 'github.com/open-policy-agent/opa@v1.22.0',
   },
   promtool: { name: 'promtool', probe: () => onPath('promtool'), packages: ['prometheus'] },
+  bash: { name: 'bash', probe: () => onPath('bash'), packages: ['bash'] },
+  zsh: { name: 'zsh', probe: () => onPath('zsh'), packages: ['zsh'] },
+  fish: { name: 'fish', probe: () => onPath('fish'), packages: ['fish'] },
   chromium: { name: 'chromium', probe: () => onPath('chromium'), packages: ['chromium'] },
 } as const satisfies Record<string, Part>
 
@@ -75,6 +78,9 @@ export const partsOfTheTests: readonly PartName[] = [
   'redis-server',
   'promtool',
   'chromium',
+  'bash',
+  'zsh',
+  'fish',
   'opa',
 ]
 
