@@ -126,9 +126,7 @@ describe('of what S3 says', () => {
       'Content-Location': '/elsewhere',
       'Content-MD5': 'Q2h1Y2s=',
       Link: '</style.css>; rel=preload',
-      Vary: 'Origin',
       Warning: '110 - "old"',
-      Age: '3',
     }
     const fault = served.aws.fault({ kind: 'headers', headers: inside })
     const answer = await served.ask('/aws/object')
