@@ -138,6 +138,7 @@ function finishedExchange(): Exchange {
     bytes: 1024,
     isWhole: true,
     firstByteAt: 1.25,
+    stalledMs: 0,
     endedAt: 1.5,
   }
   return exchange

@@ -5,6 +5,7 @@
 
 import type { PolicyFact } from '../exchange/policy-fact.ts'
 import type { Request } from '../exchange/request.ts'
+import type { Trace } from '../exchange/trace.ts'
 import type { CancelSignal } from '../primitives/cancel.ts'
 import type { IpFilterConfig } from '../config/ip-filter.ts'
 import type { SignedUrlsConfig } from '../config/signed-urls.ts'
@@ -63,6 +64,8 @@ export interface AccessQuestion {
   readonly isCounted: boolean
   /** Names are asked for, of what lies below the path. */
   readonly listing?: ListingScope | undefined
+  /** That the question belongs to, for whoever is asked in its turn. */
+  readonly trace?: Trace | undefined
 }
 
 export interface ListingScope {

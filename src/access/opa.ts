@@ -5,6 +5,7 @@ import http from 'node:http'
 import https from 'node:https'
 
 import type { AuthorizationConfig } from '../config/authorization.ts'
+import type { TraceFields } from '../exchange/trace.ts'
 import { decisionIn } from './policy-answer.ts'
 import type { Decision } from './policy-answer.ts'
 import { PolicyFailure } from './policy-failure.ts'
@@ -18,6 +19,12 @@ const AWAY_STATUSES: ReadonlySet<number> = new Set([429, 502, 503, 504])
 export interface Asking {
   readonly decision: Promise<Decision>
   readonly cancel: () => void
+}
+
+interface Question {
+  readonly bytes: Buffer
+  readonly headers: http.OutgoingHttpHeaders
+  readonly signal: AbortSignal
 }
 
 export class Opa {
@@ -36,12 +43,14 @@ export class Opa {
   }
 
   /** Rejects with a PolicyFailure. */
-  ask(body: string): Asking {
+  ask(body: string, trace: TraceFields): Asking {
     const ending = new AbortController()
     const bytes = Buffer.from(body)
     const late = new PolicyFailure('away', `no answer within ${this.#timeoutMs} ms`)
     const timer = setTimeout(() => ending.abort(late), this.#timeoutMs)
-    const decision = this.#exchange(bytes, ending.signal, true).finally(() => clearTimeout(timer))
+    const headers = { ...trace, 'content-type': 'application/json', 'content-length': bytes.length }
+    const question = { bytes, headers, signal: ending.signal }
+    const decision = this.#exchange(question, true).finally(() => clearTimeout(timer))
     const cancel = (): void => ending.abort(new PolicyFailure('cancelled', 'nobody waits'))
     return { decision, cancel }
   }
@@ -50,20 +59,21 @@ export class Opa {
     this.#agent.destroy()
   }
 
-  async #exchange(body: Buffer, ending: AbortSignal, mayRepeat: boolean): Promise<Decision> {
+  async #exchange(question: Question, mayRepeat: boolean): Promise<Decision> {
+    const { bytes, headers, signal: ending } = question
     const outgoing = this.#request(this.#url, {
       method: 'POST',
       agent: this.#agent,
       signal: ending,
-      headers: { 'content-type': 'application/json', 'content-length': body.byteLength },
+      headers,
     })
     let incoming: http.IncomingMessage
     try {
-      incoming = await answerTo(outgoing, body)
+      incoming = await answerTo(outgoing, bytes)
     } catch (error) {
       // A kept connection may have been closed just before it was used: that says nothing of OPA.
       const isStale = outgoing.reusedSocket && isReset(error) && !ending.aborted
-      if (isStale && mayRepeat) return this.#exchange(body, ending, false)
+      if (isStale && mayRepeat) return this.#exchange(question, false)
       throw failureOf(error, ending)
     }
     try {

@@ -7,6 +7,7 @@ import type { AuthorizationConfig } from '../config/authorization.ts'
 import type { Emit } from '../exchange/event.ts'
 import type { PolicyFact } from '../exchange/policy-fact.ts'
 import { Refusal, retryAfter } from '../exchange/refusal.ts'
+import { SPANS, traceFields } from '../exchange/trace.ts'
 import { admit, createBreaker, openForMs, settle, wouldAdmit } from '../primitives/breaker.ts'
 import type { Admission, Breaker, BreakerPolicy, Outcome } from '../primitives/breaker.ts'
 import { monotonic, now } from '../primitives/clock.ts'
@@ -91,7 +92,7 @@ export class Policy {
     const input = this.#write(asked)
     const known = this.#recall(input, asked.at)
     if (known !== undefined) return this.#decide(known, visitor)
-    return this.#decide(await factOf(() => this.#askOnce(input)), visitor)
+    return this.#decide(await factOf(() => this.#askOnce(input, asked)), visitor)
   }
 
   /** A policy that knows paths alone would say yes to one of them, and be taken to mean all below it. */
@@ -114,16 +115,17 @@ export class Policy {
     })
   }
 
-  #askOnce(input: string): Promise<Decision> {
+  #askOnce(input: string, { question }: Asked): Promise<Decision> {
     if (!wouldAdmit(this.#breaker, PATIENCE, monotonic())) throw aside()
-    return this.#opa.ask(input).decision
+    return this.#opa.ask(input, traceFields(question.trace, SPANS.policy)).decision
   }
 
   #start(input: string, asked: Asked): Flight<Decision> {
     const startedAt = monotonic()
     const admission = admit(this.#breaker, PATIENCE, startedAt)
     if (admission === undefined) throw aside()
-    const asking = this.#opa.ask(input)
+    // Of those who wait for the one answer, the first is told of.
+    const asking = this.#opa.ask(input, traceFields(asked.question.trace, SPANS.policy))
     const answer = asking.decision.then(
       (decision) => {
         this.#ended(flight, input)
@@ -197,13 +199,19 @@ export class Policy {
 
 /** Rejects where nobody waits for it any more, or something is wrong with us. */
 async function factOf(decide: () => Promise<Decision>): Promise<PolicyFact> {
+  const from = monotonic()
+  let isAsked = false
+  const asked = (): PolicyFact['asked'] => (isAsked ? { from, until: monotonic() } : undefined)
   try {
-    const { isAllowed, reason } = await decide()
-    return { decision: isAllowed ? 'allow' : 'deny', reason, isRemembered: false }
+    const deciding = decide()
+    isAsked = true
+    const { isAllowed, reason } = await deciding
+    const decision = isAllowed ? 'allow' : 'deny'
+    return { decision, reason, isRemembered: false, asked: asked() }
   } catch (error) {
     if (!(error instanceof PolicyFailure)) throw error
     if (error.kind === 'cancelled') throw new Refusal('policy_unavailable', { cause: error })
-    return { decision: 'error', reason: error.message, isRemembered: false }
+    return { decision: 'error', reason: error.message, isRemembered: false, asked: asked() }
   }
 }
 

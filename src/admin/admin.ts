@@ -12,6 +12,7 @@ import { Refusal } from '../exchange/refusal.ts'
 import type { RefusalCode } from '../exchange/refusal.ts'
 import type { Reply } from '../exchange/reply.ts'
 import { clientAddress } from '../http/forwarded.ts'
+import type { LoggingDesk } from './logging-desk.ts'
 import { acceptRequestId } from '../http/request-id.ts'
 import { AddressSet } from '../primitives/cidr.ts'
 import type { Cidr } from '../primitives/cidr.ts'
@@ -38,6 +39,7 @@ export type {
 } from './prewarm-desk.ts'
 export type { PrewarmListing, PrewarmOrder } from './prewarm-order.ts'
 export type { PurgeOrder } from './purge-order.ts'
+export type { LoggingDesk } from './logging-desk.ts'
 export { openGate } from './gate.ts'
 export type { Gate } from './gate.ts'
 export type { Introspection } from './introspection.ts'
@@ -58,10 +60,11 @@ export interface AdminOptions {
   readonly prewarm: PrewarmDesk
   readonly introspection: Introspection
   readonly traffic: TrafficDesk
+  readonly logging: LoggingDesk
   readonly buckets: ReadonlySet<string>
   readonly emit: Emit
   /** Undefined: there are none. */
-  readonly metrics: (() => Promise<MetricsText>) | undefined
+  readonly metrics: ((accept: string | undefined) => Promise<MetricsText>) | undefined
 }
 
 export interface MetricsText {
@@ -144,7 +147,7 @@ export class Admin {
     if (known !== undefined) return known
     const { metrics } = this.#options
     if (isRead && path === '/metrics' && metrics !== undefined) {
-      return metricsReply(await metrics(), method)
+      return metricsReply(await metrics(request.headers.accept), method)
     }
     if (isRead) throw new Refusal('no_route')
     throw new Refusal('method_not_allowed', { headers: ['Allow', 'GET, HEAD'] })
@@ -152,7 +155,7 @@ export class Admin {
 
   #call(request: IncomingMessage, requestId: string): Promise<Reply> {
     const { gate, desk, explain, limits, prewarm, introspection, buckets } = this.#options
-    const { traffic, status } = this.#options
+    const { traffic, logging, status } = this.#options
     const { remoteAddress = '' } = request.socket
     const clientIp = clientAddress(remoteAddress, request.headers, this.#trusted)
     const options = {
@@ -165,6 +168,7 @@ export class Admin {
       introspection,
       traffic,
       status,
+      logging,
       buckets,
     }
     return answerCall(request, { clientIp, requestId }, options)

@@ -20,6 +20,8 @@ import { authAnswer, replicasAnswer, routesAnswer } from './introspection.ts'
 import type { Introspection } from './introspection.ts'
 import { readJson } from './json-body.ts'
 import { jsonReply } from './json-reply.ts'
+import { loggingAnswer, readLevel } from './logging-desk.ts'
+import type { LoggingDesk } from './logging-desk.ts'
 import { wrong } from './order-fields.ts'
 import { begunAnswer, taskAnswer, tasksAnswer } from './prewarm-desk.ts'
 import type { PrewarmDesk } from './prewarm-desk.ts'
@@ -39,6 +41,7 @@ export interface CallsOptions {
   readonly introspection: Introspection
   readonly traffic: TrafficDesk
   readonly status: Status
+  readonly logging: LoggingDesk
   readonly buckets: ReadonlySet<string>
 }
 
@@ -63,7 +66,7 @@ interface Call {
   readonly path: string
   /** Whether more of the path follows. */
   readonly below: 'nothing' | 'perhaps' | 'something'
-  readonly method: 'GET' | 'POST' | 'DELETE'
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'
   /** Whoever has it, or a greater one, may call. */
   readonly role: Role
   /** Asked again and again by whoever watches: not each time is told. */
@@ -72,6 +75,7 @@ interface Call {
 }
 
 const PREWARM = '/admin/cache/prewarm'
+const LOGGING = '/admin/logging'
 
 const CALLS: readonly Call[] = [
   look('whoami', '/admin/whoami', 'nothing', whoami),
@@ -105,6 +109,15 @@ const CALLS: readonly Call[] = [
     plain((live) => replicasAnswer(live)),
   ),
   look('config', '/admin/config', 'nothing', plain(config)),
+  look('logging', LOGGING, 'nothing', async (_asked, { logging: desk }) => loggingAnswer(desk)),
+  {
+    name: 'logging',
+    path: LOGGING,
+    below: 'nothing',
+    method: 'PUT',
+    role: 'operator',
+    run: setLevel,
+  },
 ]
 
 function plain(answer: (live: Introspection) => Promise<DeskAnswer>): Call['run'] {
@@ -233,6 +246,18 @@ async function explain({ query }: Asked, options: CallsOptions): Promise<DeskAns
   if (others.length === 0) return { status: 200, value: first }
   const threads = [first, ...others].map(({ summary }) => summary)
   return { status: 200, value: { ...first, threads } }
+}
+
+/** In all threads, until the configuration is read again. */
+async function setLevel(
+  { request, query, note }: Asked,
+  { logging }: CallsOptions,
+): Promise<DeskAnswer> {
+  if (query !== '') throw wrong('The level of the log has no query: say it in the body.')
+  const level = readLevel(await readJson(request))
+  note(level)
+  await logging.setLevel(level)
+  return loggingAnswer(logging)
 }
 
 async function limits({ query }: Asked, options: CallsOptions): Promise<DeskAnswer> {

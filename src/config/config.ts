@@ -23,6 +23,8 @@ import type { LoggingConfig } from './logging.ts'
 import { mergeTrees } from './merge.ts'
 import { printMetrics, toMetrics } from './metrics.ts'
 import type { MetricsConfig } from './metrics.ts'
+import { printObservability, toObservability } from './observability.ts'
+import type { ObservabilityConfig } from './observability.ts'
 import type { Problem } from './problem.ts'
 import { printRateLimiting, toRateLimiting } from './rate-limiting.ts'
 import type { RateLimitingConfig } from './rate-limiting.ts'
@@ -48,6 +50,7 @@ export interface Config {
   readonly logging: LoggingConfig
   readonly admin: AdminConfig
   readonly metrics: MetricsConfig
+  readonly observability: ObservabilityConfig
 }
 
 export type Loaded =
@@ -110,6 +113,7 @@ function toConfig(settings: Settings, folder: string): Config {
     logging: toLogging(settings.logging),
     admin: toAdmin(settings.admin, settings.metrics.port),
     metrics: toMetrics(settings.metrics),
+    observability: toObservability(settings.observability),
   }
 }
 
@@ -124,6 +128,7 @@ export function printConfig(config: Config): object {
     logging: printLogging(config.logging),
     admin: printAdmin(config.admin),
     metrics: printMetrics(config.metrics),
+    observability: printObservability(config.observability),
   }
 }
 

@@ -2,15 +2,18 @@ import { choice, flag, number } from './fields.ts'
 import { section } from './section.ts'
 import type { z } from './zod.ts'
 
+/** From the most to nothing. */
+export const LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const
+
 export interface LoggingConfig {
-  readonly level: 'debug' | 'info' | 'warn' | 'error' | 'silent'
+  readonly level: (typeof LEVELS)[number]
   readonly format: 'json' | 'text'
   readonly accessLog: boolean
   readonly sample: number
 }
 
 export const loggingSchema = section({
-  level: choice(['debug', 'info', 'warn', 'error', 'silent']).prefault('info'),
+  level: choice(LEVELS).prefault('info'),
   format: choice(['json', 'text']).prefault('json'),
   access_log: flag().prefault(true),
   sample: number({ min: 0, max: 1 }).prefault(1),

@@ -11,6 +11,7 @@ import { field, textOf } from './fields.ts'
 import { jwtSchema } from './jwt.ts'
 import { loggingSchema } from './logging.ts'
 import { metricsSchema } from './metrics.ts'
+import { observabilitySchema } from './observability.ts'
 import { limitRules, rateLimitingSchema } from './rate-limiting.ts'
 import { isToldElsewhere, section } from './section.ts'
 import type { Loose, RuleProblem } from './section.ts'
@@ -36,6 +37,7 @@ export const configShape = section(
     logging: loggingSchema.prefault({}),
     admin: adminSchema.prefault({}),
     metrics: metricsSchema.prefault({}),
+    observability: observabilitySchema.prefault({}),
   },
   ({ buckets }) =>
     bucketsRule(buckets).map((found) => ({ ...found, path: ['buckets', ...found.path] })),

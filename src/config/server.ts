@@ -38,6 +38,8 @@ export interface ServerConfig {
   readonly limits: LimitsConfig
   readonly shutdown: { readonly drainMs: number; readonly lameDuckMs: number }
   readonly securityHeaders: boolean
+  /** Answers say what took how long. */
+  readonly serverTiming: boolean
 }
 
 export interface LimitsConfig {
@@ -94,6 +96,7 @@ export const serverSchema = section(
       lame_duck: duration({ min: 0 }).prefault('0s'),
     }).prefault({}),
     security_headers: flag().prefault(true),
+    server_timing: flag().prefault(false),
   },
   onePort,
   oneSpelling,
@@ -141,6 +144,7 @@ export function toServer(settings: ServerSettings, folder: string): ServerConfig
     limits: toLimits(settings),
     shutdown: { drainMs: drain, lameDuckMs: lame_duck },
     securityHeaders: settings.security_headers,
+    serverTiming: settings.server_timing,
   }
 }
 
@@ -176,5 +180,6 @@ export function printServer(server: ServerConfig): object {
       lame_duck: formatDuration(shutdown.lameDuckMs),
     },
     security_headers: server.securityHeaders,
+    server_timing: server.serverTiming,
   }
 }

@@ -15,6 +15,15 @@ export interface Counts {
   readonly purges: ReadonlyMap<string, number>
   /** Of the keys of issuers, by what came of it. */
   readonly keyRefreshes: ReadonlyMap<string, number>
+  /** Undefined where there never were any. */
+  readonly spans: SpanCounts | undefined
+}
+
+/** What became of spans: `dropped` had no place to wait in. */
+export interface SpanCounts {
+  exported: number
+  failed: number
+  dropped: number
 }
 
 /** Of the whole process: its main thread hands the work out. */

@@ -84,6 +84,12 @@ export type Event =
       readonly state: 'aside' | 'back'
       readonly reason: string
     }
+  | {
+      /** Whether spans reach their collector. */
+      readonly kind: 'tracing'
+      readonly state: 'aside' | 'back'
+      readonly reason: string
+    }
   | { readonly kind: 'draining'; readonly reason: string }
   | { readonly kind: 'drained'; readonly cut: number }
   | { readonly kind: 'bug'; readonly error: unknown; readonly requestId?: string }

@@ -7,6 +7,7 @@ import type { PolicyFact } from './policy-fact.ts'
 import type { RefusalCode } from './refusal.ts'
 import type { Request } from './request.ts'
 import type { RequestSlots } from './slots.ts'
+import type { Marks, Trace } from './trace.ts'
 
 export interface Arrival {
   readonly id: string
@@ -19,6 +20,8 @@ export interface Arrival {
   readonly target: string
   /** Through trusted hops: the one answer for all who ask whose request it is. */
   readonly clientAddress: string
+  /** Undefined: it belongs to none. */
+  readonly trace?: Trace | undefined
 }
 
 /** What each phase leaves behind, for the log and its like: plain data. */
@@ -51,6 +54,25 @@ export interface OriginFact {
     readonly kind: string
     readonly phase: string
   }[]
+  /** The first of the attempts; undefined where there was none. */
+  readonly tries?: readonly TryFact[] | undefined
+}
+
+/** One request to S3. */
+export interface TryFact {
+  readonly replica: string
+  /** Before the client had a byte of this body, or in the middle of it. */
+  readonly phase: 'head' | 'body'
+  /** Sent because another was slow. */
+  readonly isHedge: boolean
+  /** Monotonic ms. */
+  readonly startedAt: number
+  /** The head of the answer was there, or the failure; undefined: neither is. */
+  readonly endedAt: number | undefined
+  /** The kind of the answer, or of the failure. */
+  readonly outcome: string | undefined
+  readonly isFailure: boolean
+  readonly status: number | undefined
 }
 
 export interface Sent {
@@ -62,6 +84,8 @@ export interface Sent {
   /** Monotonic ms of the first byte; undefined when there was none. */
   readonly firstByteAt: number | undefined
   readonly endedAt: number
+  /** Of that time, for how long the client was waited for. */
+  readonly stalledMs: number
 }
 
 export class Exchange {
@@ -79,6 +103,10 @@ export class Exchange {
   /** Cancelled when the client leaves while an answer is being had. */
   readonly leaving = new Cancellation()
   sent: Sent | undefined
+  /** Undefined where nobody watches, and nothing has been waited for. */
+  marks: Marks | undefined
+  /** What held its body back on purpose, and for how long. */
+  pacing: { readonly heldMs: number } | undefined
   /** In which it has a place: the server's, and then its bucket's. */
   #outer: RequestSlots | undefined
   #inner: RequestSlots | undefined

@@ -7,4 +7,6 @@ export interface PolicyFact {
   readonly reason: string | undefined
   /** It had been decided for an earlier request of the same input. */
   readonly isRemembered: boolean
+  /** Monotonic ms, of a question that was waited for. */
+  readonly asked?: { readonly from: number; readonly until: number } | undefined
 }

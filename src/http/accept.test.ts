@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { prefersHtml, prefersJson } from './accept.ts'
+import { prefersHtml, prefersJson, prefersOpenMetrics } from './accept.ts'
 
 const html = [
   'text/html',
@@ -53,3 +53,25 @@ test('JSON is preferred where it is named before a page', () => {
     assert.equal(prefersJson(accept), wanted, `${accept}`)
   }
 })
+const OPEN = 'application/openmetrics-text'
+
+for (const [accept, wanted] of [
+  [undefined, false],
+  ['*/*', false],
+  ['text/plain', false],
+  [OPEN, true],
+  [`${OPEN};version=1.0.0`, true],
+  [`${OPEN}; Version=1.0.0; escaping=allow-utf-8`, true],
+  [`${OPEN};version=0.0.1`, false],
+  [`${OPEN};version=1.0.0;q=0`, false],
+  [
+    `${OPEN};version=1.0.0;q=0.5,${OPEN};version=0.0.1;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2`,
+    true,
+  ],
+  [`text/plain;q=0.6, ${OPEN};q=0.5`, false],
+  [`text/plain;q=0.5, ${OPEN};q=0.5`, true],
+] as const) {
+  test(`OpenMetrics is ${wanted ? '' : 'not '}preferred by ${accept ?? 'who says nothing'}`, () => {
+    assert.equal(prefersOpenMetrics(accept), wanted)
+  })
+}

@@ -1,5 +1,5 @@
-// Whether a caller would rather read a page than JSON (RFC 9110 §12.5.1). Only asked when refusing
-// or listing.
+// What a caller would rather read (RFC 9110 §12.5.1): a page than JSON, which is only asked when refusing
+// or listing, or metrics in the format of OpenMetrics.
 
 import { trimOws } from './ows.ts'
 
@@ -22,6 +22,27 @@ export function prefersJson(accept: string | undefined): boolean {
   const qualities = readQualities(accept)
   const json = qualities.get('application/json') ?? 0
   return json > (qualities.get('text/html') ?? 0)
+}
+
+const OPEN_METRICS = 'application/openmetrics-text'
+
+/** Like a page, it must be listed by name. */
+export function prefersOpenMetrics(accept: string | undefined): boolean {
+  if (accept === undefined) return false
+  const best = { open: 0, plain: 0 }
+  for (const element of accept.split(',')) {
+    const [range = '', ...parameters] = element.split(';')
+    const name = trimOws(range).toLowerCase()
+    const quality = readQuality(parameters)
+    if (name === OPEN_METRICS && isVersionOne(parameters)) best.open = Math.max(best.open, quality)
+    if (name === 'text/plain') best.plain = Math.max(best.plain, quality)
+  }
+  return best.open > 0 && best.open >= best.plain
+}
+
+function isVersionOne(parameters: readonly string[]): boolean {
+  const versions = parameters.map((text) => trimOws(text).toLowerCase())
+  return versions.every((text) => !text.startsWith('version=') || text === 'version=1.0.0')
 }
 
 function readQualities(accept: string): Map<string, number> {

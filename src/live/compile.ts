@@ -97,6 +97,7 @@ export function compile(options: CompileOptions): Compiled {
     limits: { maxHeaderBytes: limits.maxHeaderBytes, maxUriLength: limits.maxUriLength },
     strayLimits: rates?.ofStrays(),
     trustedProxies: trustedProxies.length === 0 ? undefined : new AddressSet(trustedProxies),
+    serverTiming: config.server.serverTiming,
     commonHeaders: common,
   }
   return { snapshot, origins, authenticators: [...authenticators.values()], policies }

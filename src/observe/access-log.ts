@@ -2,9 +2,12 @@
 // What a client chose is cut to a size, so that a line always fits the one write it gets.
 
 import type { Exchange } from '../exchange/exchange.ts'
+import { xCache } from '../http/cache-status.ts'
 
 export interface AccessLine {
   readonly request_id: string
+  /** Of the spans of the exchange, or of the caller's where none are recorded. */
+  readonly trace_id: string | undefined
   readonly client_ip: string
   readonly method: string
   readonly path: string
@@ -16,6 +19,10 @@ export interface AccessLine {
   readonly ttfb_ms: number | undefined
   readonly bucket: string | undefined
   readonly key: string | undefined
+  /** What `X-Cache` said; undefined where the cache had no part in it. */
+  readonly cache: string | undefined
+  /** Of a hit: where it lay. */
+  readonly cache_tier: string | undefined
   /** The subject of the token, never the token. */
   readonly user: string | undefined
   /** What a policy decided; `error`: it could not, and `fail_mode` did. */
@@ -29,16 +36,18 @@ export interface AccessLine {
   readonly aborted: boolean
 }
 
-export function accessLine({ arrival, facts, sent }: Exchange): AccessLine {
-  const { receive, route, access, obtain, refusal } = facts
+export function accessLine(exchange: Exchange): AccessLine {
+  const { arrival, facts, sent } = exchange
+  const { receive, route, access, obtain, cache, refusal } = facts
   const user = access?.user ?? refusal?.user
   const policy = access?.policy ?? refusal?.policy
   const failed = obtain?.failed ?? []
   return {
     request_id: arrival.id,
+    trace_id: arrival.trace?.traceId,
     client_ip: arrival.clientAddress,
     method: fit(arrival.method, METHOD_BYTES),
-    path: fit(receive?.path ?? bare(arrival.target), PATH_BYTES),
+    path: pathOf(exchange),
     host: receive?.host === undefined ? undefined : fit(receive.host, HOST_BYTES),
     status: sent?.status ?? 0,
     bytes: sent?.bytes ?? 0,
@@ -49,6 +58,8 @@ export function accessLine({ arrival, facts, sent }: Exchange): AccessLine {
         : milliseconds(sent.firstByteAt - arrival.startedAt),
     bucket: route?.bucket,
     key: route === undefined ? undefined : fit(route.key, KEY_BYTES),
+    cache: cache && xCache(cache).toLowerCase(),
+    cache_tier: cache?.kind === 'hit' ? cache.detail : undefined,
     user: user === undefined ? undefined : fit(user, USER_BYTES),
     policy: policy?.decision,
     policy_reason: policy?.reason === undefined ? undefined : fit(policy.reason, REASON_BYTES),
@@ -60,6 +71,16 @@ export function accessLine({ arrival, facts, sent }: Exchange): AccessLine {
     cause: refusal?.policy === undefined ? causeOf(refusal?.cause) : undefined,
     aborted: sent?.isWhole !== true,
   }
+}
+
+/** Without its query. */
+export function pathOf({ arrival, facts }: Exchange): string {
+  return fit(facts.receive?.path ?? bare(arrival.target), PATH_BYTES)
+}
+
+export function agentOf({ facts }: Exchange): string | undefined {
+  const agent = facts.receive?.headers['user-agent']
+  return agent === undefined ? undefined : fit(agent, AGENT_BYTES)
 }
 
 function describe(attempt: { replica: string; kind: string; phase: string }): string {
@@ -82,6 +103,7 @@ const PATH_BYTES = 1300
 /** S3's own limit, and then some for what JSON escapes. */
 const KEY_BYTES = 1100
 const HOST_BYTES = 255
+const AGENT_BYTES = 255
 const USER_BYTES = 255
 const CAUSE_BYTES = 250
 const REASON_BYTES = 150
@@ -101,6 +123,6 @@ function jsonBytes(text: string): number {
   return Buffer.byteLength(JSON.stringify(text))
 }
 
-function milliseconds(duration: number): number {
+export function milliseconds(duration: number): number {
   return Math.round(duration * 1000) / 1000
 }

@@ -10,7 +10,7 @@ export function writeEvent(log: Log, event: Event): void {
 }
 
 function isGoodNews(event: Event): boolean {
-  if (event.kind === 'policy') return event.state === 'back'
+  if (event.kind === 'policy' || event.kind === 'tracing') return event.state === 'back'
   if (event.kind === 'key-set') return event.state === 'loaded'
   return event.kind === 'replica-health' && event.health === 'healthy'
 }
@@ -34,6 +34,7 @@ const SENTENCES: Readonly<Record<Event['kind'], { level: Level; message: string 
   prewarm: { level: 'info', message: 'a prewarming task has ended' },
   'key-set': { level: 'warn', message: 'the keys of an issuer were asked for' },
   policy: { level: 'warn', message: 'a policy stepped aside or came back' },
+  tracing: { level: 'warn', message: 'spans do not reach their collector, or do again' },
   draining: { level: 'info', message: 'no new connections are taken; transfers finish' },
   drained: { level: 'info', message: 'all connections are closed' },
   bug: { level: 'error', message: 'an unexpected error' },

@@ -2,13 +2,13 @@
 // arrays that are found once for each bucket; names come in only when somebody reads.
 
 import { countUp, SECONDS } from '../exchange/counts.ts'
-import type { Exchange, Facts } from '../exchange/exchange.ts'
+import type { Arrival, Exchange, Facts } from '../exchange/exchange.ts'
 import type { RefusalCode } from '../exchange/refusal.ts'
 import { xCache } from '../http/cache-status.ts'
 import type { XCache } from '../http/cache-status.ts'
 import { addValue, createHistogram } from '../primitives/histogram.ts'
 import type { Histogram } from '../primitives/histogram.ts'
-import type { Reading, Series } from './reading.ts'
+import type { Exemplar, Reading, Series } from './reading.ts'
 
 const METHODS = ['GET', 'HEAD', 'OPTIONS', 'PURGE', 'other'] as const
 const OTHER = METHODS.length - 1
@@ -35,9 +35,12 @@ interface BucketTally {
   /** By method within status, both by their place in a list. */
   readonly requests: number[]
   readonly seconds: Histogram
+  /** The last traced request of each range. */
+  readonly exemplars: (Exemplar | undefined)[]
   readonly firstByte: (Histogram | undefined)[]
   readonly results: number[]
   collapsed: number
+  slow: number
   bytes: number
   admitted: number
   /** By the outcome that is none. */
@@ -67,11 +70,19 @@ export class ExchangeTally {
     const place = this.#placeOf(sent.status)
     countAt(tally.requests, place * METHODS.length + methodPlace(arrival.method))
     tally.bytes += sent.bytes
-    addValue(tally.seconds, (sent.endedAt - arrival.startedAt) / 1000)
+    const range = addValue(tally.seconds, (sent.endedAt - arrival.startedAt) / 1000)
+    if (arrival.trace?.spanId !== undefined)
+      tally.exemplars[range] = exemplarOf(arrival, sent.endedAt)
     if (sent.firstByteAt === undefined) return
     const source = sourcePlace(facts)
     const firstByte = (tally.firstByte[source] ??= createHistogram(SECONDS))
     addValue(firstByte, (sent.firstByteAt - arrival.startedAt) / 1000)
+  }
+
+  /** Beside what else is counted of it. */
+  noteSlow({ facts: { route } }: Exchange): void {
+    const tally = route === undefined ? this.#noBucket : this.#tallyOf(route.bucket)
+    tally.slow += 1
   }
 
   /** `cached` are the buckets that have a cache to speak of. */
@@ -81,9 +92,11 @@ export class ExchangeTally {
     const all = [['', this.#noBucket] as const, ...this.#buckets]
     return {
       sluice_http_requests_total: all.flatMap(([bucket, tally]) => this.#requests(bucket, tally)),
-      sluice_http_request_duration_seconds: all.map(([bucket, { seconds }]) => {
-        return histogramSeries([bucket], seconds)
+      sluice_http_request_duration_seconds: all.map(([bucket, { seconds, exemplars }]) => {
+        const series = histogramSeries([bucket], seconds)
+        return exemplars.length === 0 ? series : { ...series, exemplars }
       }),
+      sluice_slow_requests_total: all.map(([bucket, { slow }]) => one([bucket], slow)),
       sluice_http_response_bytes_total: all.map(([bucket, { bytes }]) => one([bucket], bytes)),
       sluice_time_to_first_byte_seconds: all.flatMap(([bucket, { firstByte }]) =>
         firstByte.flatMap((histogram, source) =>
@@ -134,13 +147,20 @@ function createBucketTally(): BucketTally {
   return {
     requests: [],
     seconds: createHistogram(SECONDS),
+    exemplars: [],
     firstByte: [],
     results: RESULTS.map(() => 0),
     collapsed: 0,
+    slow: 0,
     bytes: 0,
     admitted: 0,
     denied: new Map(),
   }
+}
+
+function exemplarOf({ trace, startedAt, receivedAt }: Arrival, endedAt: number): Exemplar {
+  const ms = endedAt - startedAt
+  return { traceId: trace?.traceId ?? '', value: ms / 1000, at: (receivedAt + ms) / 1000 }
 }
 
 function countDenial({ denied }: BucketTally, code: RefusalCode): void {

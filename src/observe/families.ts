@@ -29,6 +29,10 @@ const TABLE = {
     'From the head of the request to the first byte of the answer, by where that came from.',
     ['bucket', 'source'],
   ),
+  sluice_slow_requests_total: counter(
+    'Requests that took longer than slow_query allows, without what clients were waited for.',
+    BUCKET,
+  ),
   sluice_refusals_total: counter('Requests that were refused, by the code of the answer.', [
     'code',
   ]),
@@ -91,6 +95,7 @@ const TABLE = {
     REPLICA,
     () => true,
   ),
+  sluice_trace_spans_total: counter('Spans, by what became of them.', ['outcome']),
   sluice_build_info: gauge('1; which version runs on which Node.', ['version', 'node']),
   process_cpu_user_seconds_total: counter('CPU time of the process in user mode.'),
   process_cpu_system_seconds_total: counter('CPU time of the process in the kernel.'),

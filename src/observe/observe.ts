@@ -1,17 +1,24 @@
 // A finished exchange, and every event, to whoever keeps them. A sink that fails, fails alone: to
 // watch must never cost an answer.
 
+import type { IncomingHttpHeaders } from 'node:http'
+
 import type { LoggingConfig } from '../config/logging.ts'
+import type { ObservabilityConfig } from '../config/observability.ts'
+import type { SpanCounts } from '../exchange/counts.ts'
 import type { Emit } from '../exchange/event.ts'
 import type { Exchange } from '../exchange/exchange.ts'
+import type { Trace } from '../exchange/trace.ts'
 import { accessLine } from './access-log.ts'
 import { writeEvent } from './event-log.ts'
 import { openLog } from './log.ts'
 import type { ThreadMetrics } from './metrics.ts'
 import type { Traffic } from './traffic.ts'
+import { isSlow, slowFacts } from './slow.ts'
+import { Traces } from './traces.ts'
 
 export { ThreadMetrics } from './metrics.ts'
-export { expose } from './exposition.ts'
+export { expose, hasExemplars } from './exposition.ts'
 export type { Exposition } from './exposition.ts'
 export { readKeyRefreshes, readPrewarming, readPurges, readRefusals } from './read-counts.ts'
 export { readProcess } from './read-process.ts'
@@ -26,36 +33,87 @@ export type { Sums, Totals, TrafficReading } from './traffic-reading.ts'
 
 export interface ObserverOptions {
   readonly logging: LoggingConfig
+  /** Undefined: no exchange is observed here. */
+  readonly observability?: ObservabilityConfig | undefined
   readonly random: () => number
   /** Undefined: there are no metrics. */
   readonly metrics?: ThreadMetrics | undefined
   readonly traffic?: Traffic | undefined
+  readonly version: string
+  /** Of the requests. */
+  readonly scheme: 'http' | 'https'
 }
 
 export interface Observer {
+  /** The trace that a request belongs to, and goes on with. */
+  readonly traceOf: (headers: IncomingHttpHeaders) => Trace | undefined
   readonly observe: (exchange: Exchange) => void
   readonly emit: Emit
-  /** Writes out what is still held back. */
+  /** What became of spans; undefined where there never were any. */
+  readonly spans: () => SpanCounts | undefined
+  /** Of the log, until `reconfigure` says something else. */
+  readonly level: () => LoggingConfig['level']
+  readonly setLevel: (level: LoggingConfig['level']) => void
+  /** From now on. Without word on it, exchanges are traced as they were. */
+  readonly reconfigure: (
+    logging: LoggingConfig,
+    metrics?: ThreadMetrics,
+    observability?: ObservabilityConfig,
+  ) => void
+  /** Writes and sends what is still held back. */
   readonly close: () => Promise<void>
 }
 
 export function openObserver(options: ObserverOptions): Observer {
-  const { logging: config, random, metrics, traffic } = options
-  const log = openLog(config)
-  const isLogged = config.accessLog && config.level !== 'silent'
+  const { random, version, scheme, traffic } = options
+  let { logging, metrics, observability } = options
+  let isLogged = logsRequests(logging)
+  const log = openLog(logging)
+  const emit: Emit = (event) => writeEvent(log, event)
+  const traces = new Traces(observability?.tracing, { version, scheme, random, emit })
+
+  const setLogging = (next: LoggingConfig): void => {
+    logging = next
+    isLogged = logsRequests(next)
+    log.reconfigure(next)
+  }
+  const logAccess = (exchange: Exchange): void => {
+    const line = accessLine(exchange)
+    // Only what went well is thinned out: an operator looks for the rest.
+    const isTrouble = line.status >= 500 || line.aborted || line.status === 0
+    if (isTrouble || logging.sample >= 1 || random() < logging.sample) log.access(line)
+  }
+
   return {
+    traceOf: (headers) => traces.traceOf(headers),
     observe(exchange) {
       metrics?.exchanges.observe(exchange)
       traffic?.observe(exchange)
-      if (!isLogged) return
-      const line = accessLine(exchange)
-      // Only what went well is thinned out: an operator looks for the rest.
-      const isTrouble = line.status >= 500 || line.aborted || line.status === 0
-      if (isTrouble || config.sample >= 1 || random() < config.sample) log.access(line)
+      traces.record(exchange)
+      if (isLogged) logAccess(exchange)
+      const slow = observability?.slowQuery
+      if (slow?.enabled !== true || !isSlow(exchange, slow)) return
+      metrics?.exchanges.noteSlow(exchange)
+      log.event(slow.logLevel, slowFacts(exchange, slow), 'slow request')
     },
-    emit(event) {
-      writeEvent(log, event)
+    emit,
+    spans: () => traces.counts,
+    level: () => logging.level,
+    setLevel: (level) => setLogging({ ...logging, level }),
+    reconfigure(nextLogging, nextMetrics, next = observability) {
+      metrics = nextMetrics
+      observability = next
+      setLogging(nextLogging)
+      traces.use(next?.tracing)
     },
-    close: () => log.close(),
+    async close() {
+      await traces.close()
+      await log.close()
+    },
   }
+}
+
+/** A line of a request is of the level `info`. */
+function logsRequests({ accessLog, level }: LoggingConfig): boolean {
+  return accessLog && (level === 'debug' || level === 'info')
 }

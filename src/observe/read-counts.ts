@@ -21,6 +21,7 @@ export function readCounts({
   purges,
   policy,
   keyRefreshes,
+  spans,
 }: Counts): Reading {
   return {
     ...readOrigins(origins),
@@ -34,6 +35,7 @@ export function readCounts({
     ...readPurges(purges),
     ...readKeyRefreshes(keyRefreshes),
     ...readPolicy(policy),
+    ...(spans && { sluice_trace_spans_total: seriesOf([], new Map(Object.entries(spans))) }),
   }
 }
 

@@ -51,3 +51,24 @@ test('of a thread that has ended the counters are left', () => {
   const gauges: Reading = { sluice_connections_open: [{ labels: [], values: [3] }] }
   assert.deepEqual(countersOf({ ...counters, ...gauges }), counters)
 })
+
+test('of two requests that fell into one range, the later is named', () => {
+  const series = (traceId: string, at: number, range: number) => {
+    const exemplars = Array.from({ length: range + 1 }, (_, index) =>
+      index === range ? { traceId, value: 1, at } : undefined,
+    )
+    return {
+      sluice_http_request_duration_seconds: [{ labels: ['b'], values: [1, 1, 1], exemplars }],
+    }
+  }
+  const named = (...readings: Reading[]): unknown =>
+    sumReadings(readings).sluice_http_request_duration_seconds?.[0]?.exemplars?.map(
+      (one) => one?.traceId,
+    )
+  assert.deepEqual(named(series('a', 1, 1), series('b', 2, 1)), [undefined, 'b'])
+  assert.deepEqual(named(series('a', 2, 1), series('b', 1, 1)), [undefined, 'a'])
+  assert.deepEqual(named(series('a', 2, 0), series('b', 1, 2)), ['a', undefined, 'b'])
+  const bare = { sluice_http_request_duration_seconds: [{ labels: ['b'], values: [1] }] }
+  assert.deepEqual(named(bare, series('b', 1, 0)), ['b'])
+  assert.equal(named(bare, bare), undefined)
+})

@@ -9,6 +9,15 @@ export interface Series {
   readonly labels: readonly string[]
   /** One number; of a histogram those of its ranges, not cumulated, and then the sum. */
   readonly values: readonly number[]
+  /** Of a histogram: by range, requests that a trace tells more of. */
+  readonly exemplars?: readonly (Exemplar | undefined)[]
+}
+
+export interface Exemplar {
+  readonly traceId: string
+  readonly value: number
+  /** Epoch seconds. */
+  readonly at: number
 }
 
 export type Reading = Readonly<Partial<Record<FamilyName, readonly Series[]>>>
@@ -31,13 +40,23 @@ export function countersOf(reading: Reading): Reading {
   return mapFamilies((name) => (families[name].kind === 'gauge' ? [] : (reading[name] ?? [])))
 }
 
-function add(name: FamilyName, { labels, values }: Series, other: Series): Series {
+function add(name: FamilyName, one: Series, other: Series): Series {
+  const { labels, values } = one
   const isShared = families[name].isShared?.(labels) === true
   const sum = values.map((value, index) => {
     const added = other.values[index] ?? 0
     return isShared ? Math.max(value, added) : value + added
   })
-  return { labels, values: sum }
+  const exemplars = newest(one.exemplars, other.exemplars)
+  return exemplars === undefined ? { labels, values: sum } : { labels, values: sum, exemplars }
+}
+
+function newest(a: Series['exemplars'], b: Series['exemplars']): Series['exemplars'] {
+  if (a === undefined || b === undefined) return a ?? b
+  return Array.from({ length: Math.max(a.length, b.length) }, (_, range) => {
+    const [one, other] = [a[range], b[range]]
+    return one === undefined || (other !== undefined && other.at > one.at) ? other : one
+  })
 }
 
 function mapFamilies(seriesOf: (name: FamilyName) => readonly Series[]): Reading {

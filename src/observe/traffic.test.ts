@@ -40,6 +40,7 @@ function finished(told: Told = {}): Exchange {
     isWhole: true,
     firstByteAt: 1000 + firstByteMs,
     endedAt: 1000 + durationMs,
+    stalledMs: 0,
     ...told.sent,
   }
   return exchange

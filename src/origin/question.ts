@@ -24,7 +24,11 @@ export interface ObjectQuestion {
   readonly listing?: ListQuestion | undefined
 }
 
-export type FoundObject = ObjectFacts & { readonly kind: 'object'; readonly body: StreamBody }
+export type FoundObject = ObjectFacts & {
+  readonly kind: 'object'
+  readonly body: StreamBody
+  readonly status?: number
+}
 
 /** What S3 may say that is an answer and not a failure. */
 export type ObjectAnswer =

@@ -17,7 +17,7 @@ import { Lease } from './lease.ts'
 import type { ObjectAnswer, ObjectQuestion } from './question.ts'
 import type { Replica } from './replica.ts'
 import { OriginTally } from './tally.ts'
-import { createTrail } from './trail.ts'
+import { beginTry, createTrail, statusOf } from './trail.ts'
 import type { Trail } from './trail.ts'
 
 export interface AskContext {
@@ -53,6 +53,8 @@ interface Try {
   readonly search: Search
   /** Taken already, and to be given back when it has ended. */
   readonly place: SharedSlots | undefined
+  /** Sent because another was slow. */
+  readonly isHedge: boolean
 }
 
 /** What a search would do that began now. */
@@ -202,7 +204,7 @@ export class ReplicaSet {
   ): Promise<Leased> {
     const afterMs = search.attempts === 0 ? this.#hedgeAfterMs() : undefined
     const { signal } = search.context
-    const first = { replica, question, search, place }
+    const first = { replica, question, search, place, isHedge: false }
     if (afterMs === undefined) return this.#try(first, signal)
     let hedged: Replica | undefined
     const outcome = hedge({
@@ -215,7 +217,7 @@ export class ReplicaSet {
         if (others.length === 0 || place?.tryTake() === false) return undefined
         hedged = spend(this.#hedges) ? this.#choose(others) : undefined
         if (hedged === undefined) place?.giveBack()
-        return hedged && this.#try({ ...first, replica: hedged }, own)
+        return hedged && this.#try({ ...first, replica: hedged, isHedge: true }, own)
       },
       release: (loser) => {
         if (loser.answer.kind === 'object') loser.answer.body.discard()
@@ -239,7 +241,7 @@ export class ReplicaSet {
   }
 
   async #try(
-    { replica, question, search, place }: Try,
+    { replica, question, search, place, isHedge }: Try,
     signal: CancelSignal | undefined,
   ): Promise<Leased> {
     const { trail, phase, reject } = search.context
@@ -249,11 +251,15 @@ export class ReplicaSet {
     if (lease === undefined) throw this.#unavailable()
     trail.attempts += 1
     const startedAt = monotonic()
+    const begun = beginTry(trail, { replica: replica.name, phase, isHedge, startedAt })
     try {
       const timeoutMs = Math.min(replica.config.timeoutMs, search.deadline - startedAt)
       const answer = await replica.ask(question, { timeoutMs: Math.max(1, timeoutMs), signal })
       const answeredAt = monotonic()
       replica.noteLatency(answeredAt - startedAt, answeredAt)
+      begun.endedAt = answeredAt
+      begun.outcome = answer.kind
+      begun.status = statusOf(answer)
       const unfit = reject?.(answer)
       if (unfit !== undefined) {
         if (answer.kind === 'object') answer.body.discard()
@@ -266,7 +272,12 @@ export class ReplicaSet {
       return { answer, lease }
     } catch (error) {
       const failure = failureFrom(error)
-      replica.tally.note(failure.kind, monotonic() - startedAt)
+      const failedAt = monotonic()
+      replica.tally.note(failure.kind, failedAt - startedAt)
+      begun.endedAt = failedAt
+      begun.outcome = failure.kind
+      begun.isFailure = true
+      begun.status ??= failure.status
       const isToBlame = blamesReplica(failure)
       if (isToBlame) replica.lastFailure = failure
       lease.settle(isToBlame ? 'failure' : 'neutral')

@@ -208,7 +208,7 @@ function objectFrom(answer: Answer, question: ObjectQuestion): ObjectAnswer {
   const asked = { range: question.range, isPart: question.partNumber !== undefined }
   try {
     const facts = readObjectAnswer(answer.status, answer.headers, asked)
-    return { kind: 'object', ...facts, body: answer.body }
+    return { kind: 'object', ...facts, body: answer.body, status: answer.status }
   } catch (error) {
     answer.body.discard()
     throw error

@@ -13,10 +13,12 @@ export function createHistogram(bounds: readonly number[]): Histogram {
   return { bounds, counts: [...bounds.map(() => 0), 0], sum: 0 }
 }
 
-export function addValue(histogram: Histogram, value: number): void {
+/** Gives the range that it fell into. */
+export function addValue(histogram: Histogram, value: number): number {
   const { bounds, counts } = histogram
   let index = 0
   while (index < bounds.length && value > (bounds[index] ?? 0)) index += 1
   counts[index] = (counts[index] ?? 0) + 1
   histogram.sum += value
+  return index
 }

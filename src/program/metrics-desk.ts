@@ -1,8 +1,9 @@
 // The metrics of all threads as one answer. A thread that hangs is answered for by what it said
 // last; of one that died its counters stay, so that no sum ever goes backwards.
 
-import { countersOf, expose, readProcess, sumReadings } from '../observe/observe.ts'
+import { countersOf, expose, hasExemplars, readProcess, sumReadings } from '../observe/observe.ts'
 import type { Exposition, Reading } from '../observe/observe.ts'
+import { prefersOpenMetrics } from '../http/accept.ts'
 import { now } from '../primitives/clock.ts'
 import type { Status } from '../proxy/proxy.ts'
 import type { ThreadLine } from './thread-line.ts'
@@ -10,17 +11,18 @@ import type { ThreadLine } from './thread-line.ts'
 /** Prometheus itself waits ten seconds for an answer. */
 const PATIENCE_MS = 2000
 
-/** Gives the answer at /metrics. */
+/** Gives the answer at /metrics: in the format of OpenMetrics where it says more, and is wanted. */
 export function openMetricsDesk(
   status: Status,
   read: () => Promise<readonly Reading[]>,
-): () => Promise<Exposition> {
+): (accept: string | undefined) => Promise<Exposition> {
   const startedAt = now() - process.uptime() * 1000
-  return async () => {
+  return async (accept) => {
     const readings = await read()
     const { version } = status
     const own = readProcess({ version, startedAt, backends: status.backends() })
-    return expose(sumReadings([...readings, own]))
+    const all = sumReadings([...readings, own])
+    return expose(all, hasExemplars(all) && prefersOpenMetrics(accept))
   }
 }
 

@@ -11,6 +11,7 @@ import type {
   Gate,
   Introspection,
   LimitsDesk,
+  LoggingDesk,
   PrewarmDesk,
 } from '../admin/admin.ts'
 import { monotonic } from '../primitives/clock.ts'
@@ -65,6 +66,7 @@ interface Serving {
   read(): Promise<readonly Reading[]>
   readonly explain: Explain
   readonly limits: LimitsDesk
+  readonly logging: LoggingDesk
   /** Of each thread. */
   readonly describe: Introspection['routes']
   /** Of the threads that there are now. */
@@ -127,6 +129,7 @@ async function serveHere(config: Config): Promise<Serving> {
     describe: async () => [thread.describe()],
     explain: async (question) => [await thread.explain(question)],
     limits: async () => mergeLimits([thread.limits(true)]),
+    logging: { level: observer.level, setLevel: async (level) => observer.setLevel(level) },
     warmParts: () => [thread.warmPart],
     traffic: localTraffic(thread.traffic),
     drain: (impatience) => thread.drain(config.server.shutdown, impatience),
@@ -136,7 +139,9 @@ async function serveHere(config: Config): Promise<Serving> {
 async function serveInThreads(config: Config, count: number, world: World): Promise<Serving> {
   const { address: wanted, shutdown } = config.server
   await requireFree(wanted)
-  const observer = openObserver({ logging: config.logging, random: Math.random })
+  const scheme = config.server.https === undefined ? 'http' : 'https'
+  const { logging } = config
+  const observer = openObserver({ logging, random: Math.random, version: VERSION, scheme })
   const packed = packConfig(config)
   const memory = createSharedMemory(config, count)
   const lines = new ThreadDesk({ isCached: config.cache.enabled })
@@ -145,7 +150,14 @@ async function serveInThreads(config: Config, count: number, world: World): Prom
     port: wanted.port,
     emit: observer.emit,
     spawn: (port, lane) =>
-      world.spawn({ config: packed, port, line: lines.connect(), memory, lane }),
+      world.spawn({
+        config: packed,
+        port,
+        line: lines.connect(),
+        memory,
+        lane,
+        level: observer.level(),
+      }),
     onEnd: (lane) => forgetThread(memory, lane),
   })
   const startedAt = monotonic()
@@ -182,6 +194,13 @@ async function serveInThreads(config: Config, count: number, world: World): Prom
     describe,
     explain,
     limits,
+    logging: {
+      level: observer.level,
+      setLevel: async (level) => {
+        observer.setLevel(level)
+        await lines.setLevel(level)
+      },
+    },
     warmParts,
     traffic,
     read,
@@ -227,6 +246,7 @@ async function openAdmin(
     desk: serving.desk,
     explain: serving.explain,
     limits: serving.limits,
+    logging: serving.logging,
     prewarm,
     introspection: { routes: serving.describe, config: () => printConfig(config) },
     traffic: { ...serving.traffic, generation: () => 1 },

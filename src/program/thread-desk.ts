@@ -4,6 +4,7 @@ import { MessageChannel } from 'node:worker_threads'
 import type { MessagePort } from 'node:worker_threads'
 
 import type { CacheDesk, Explain, LimitsDesk, Purged, PurgeOrder } from '../admin/admin.ts'
+import type { LoggingConfig } from '../config/logging.ts'
 import type { LimitReport, RouteDescription } from '../live/live.ts'
 import type { Explanation, ExplainQuestion } from '../proxy/proxy.ts'
 import { partAt } from './cache-part.ts'
@@ -29,6 +30,11 @@ export class ThreadDesk {
     this.limits = async () => mergeLimits(await answersOf(this.lines, limitsAt(this)))
     this.describe = () => answersOf(this.lines, describeAt)
     this.explain = (question) => answersOf(this.lines, explainAt(question))
+  }
+
+  /** Those that do not answer hear of it when they are back. */
+  async setLevel(level: LoggingConfig['level']): Promise<void> {
+    await answersOf(this.lines, (line) => line.ask('level', [level], LEVEL_MS))
   }
 
   warmParts(): readonly WarmPart[] {
@@ -61,6 +67,7 @@ function limitsAt(desk: ThreadDesk): (line: ThreadLine) => Promise<LimitReport |
     line.ask('limits', [line === first], LIMITS_MS) as Promise<LimitReport | undefined>
 }
 
+const LEVEL_MS = 2000
 const DESCRIBE_MS = 10_000
 
 function describeAt(line: ThreadLine): Promise<readonly RouteDescription[]> {

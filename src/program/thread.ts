@@ -64,8 +64,16 @@ export class ProxyThread {
     const { logging } = config
     this.#metrics = config.metrics.enabled ? new ThreadMetrics() : undefined
     const traffic = new Traffic(Math.random)
-    this.observer = openObserver({ logging, random: Math.random, metrics: this.#metrics, traffic })
-    const { observe, emit } = this.observer
+    this.observer = openObserver({
+      logging,
+      observability: config.observability,
+      random: Math.random,
+      metrics: this.#metrics,
+      traffic,
+      version: VERSION,
+      scheme: config.server.https === undefined ? 'http' : 'https',
+    })
+    const { observe, traceOf, emit } = this.observer
     const shared = new Shared(memory, lane)
     this.#live = new Live({ config, random: Math.random, emit, shared })
     this.gate = openGate({ ...config, emit, refreshed: this.#live.refreshed })
@@ -91,6 +99,7 @@ export class ProxyThread {
         current: () => this.#live.current(),
         status: this.status,
         purging: this.#purging,
+        traceOf,
         observe,
         reportBug: (error, requestId) => emit({ kind: 'bug', error, requestId }),
       }),
@@ -127,6 +136,7 @@ export class ProxyThread {
       purges: this.#purges,
       policy: this.#live.policyCounts(),
       keyRefreshes: this.#live.keyRefreshes,
+      spans: this.observer.spans(),
     }
     return this.#metrics?.read(counts) ?? {}
   }

@@ -2,6 +2,7 @@
 
 import type { MessagePort } from 'node:worker_threads'
 
+import type { LoggingConfig } from '../config/logging.ts'
 import { unpackConfig } from '../config/transfer.ts'
 import type { SharedMemory } from '../live/live.ts'
 import type { ExplainQuestion } from '../proxy/proxy.ts'
@@ -22,6 +23,8 @@ export interface WorkerOrders {
   readonly line: MessagePort
   readonly memory: SharedMemory
   readonly lane: number
+  /** Of the log, as it is now. */
+  readonly level: LoggingConfig['level']
 }
 
 const REPORT_MS = 250
@@ -39,12 +42,15 @@ export async function runWorker(port: MessagePort, orders: WorkerOrders): Promis
     lane,
     purgeAll,
   })
+  thread.observer.setLevel(orders.level)
   const { part } = thread
   const answers = part && warmAnswersOf(thread.warmPart, answersOf(part))
   const answerOf: Answers = async (name, args) => {
     if (name === 'limits') return thread.limits(args[0] === true)
     if (name === 'metrics') return thread.read(args[0] === true)
     if (name === 'describe') return thread.describe()
+    // The cast: what `setLevel` of the desk says.
+    if (name === 'level') return thread.observer.setLevel(args[0] as LoggingConfig['level'])
     // The cast: what `explainAt` of this very program asked.
     if (name === 'explain') return thread.explain(args[0] as ExplainQuestion)
     if (answers === undefined) throw new Error(`no thread answers '${name}'`)

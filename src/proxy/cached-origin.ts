@@ -5,11 +5,12 @@
 import type { IncomingHttpHeaders } from 'node:http'
 
 import type { CancelSignal } from '../primitives/cancel.ts'
-import { now } from '../primitives/clock.ts'
+import { monotonic, now } from '../primitives/clock.ts'
 import { decide, HEAD_RUN } from '../cache/cache.ts'
 import type { CachePolicy, Lookup, ObjectSlices, RouteCache, StoredHead } from '../cache/cache.ts'
 import type { Verdict } from '../cache/cache.ts'
 import { Refusal } from '../exchange/refusal.ts'
+import type { Marks } from '../exchange/trace.ts'
 import { parseRequestDirectives } from '../http/cache-control.ts'
 import type { CacheOutcome, ForwardReason } from '../http/cache-status.ts'
 import { selects } from '../http/vary.ts'
@@ -32,6 +33,8 @@ import { askAmongNodes } from './shared-asking.ts'
 export interface CacheVisit {
   readonly arrival: { readonly receivedAt: number }
   readonly leaving: CancelSignal
+  /** Undefined: nobody wants to know how long it takes. */
+  readonly marks?: Marks | undefined
   note(phase: 'cache', outcome: CacheOutcome): void
 }
 
@@ -113,6 +116,8 @@ export class CachedOrigin {
 
   #decide(lookup: Lookup, plan: Plan, context: CachedContext): Obtained | Promise<Obtained> {
     const { headers, exchange } = context
+    const { marks } = exchange
+    if (marks !== undefined) marks.lookedUpAt = monotonic()
     const course = this.courseFor(lookup, headers, exchange.arrival.receivedAt)
     if (course.kind === 'pass') return this.#around(plan, context, course.why)
     return this.#carryOut(course, lookup, plan, context)

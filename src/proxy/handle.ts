@@ -8,6 +8,7 @@ import { Refusal } from '../exchange/refusal.ts'
 import type { Reply } from '../exchange/reply.ts'
 import type { Request } from '../exchange/request.ts'
 import { BYPASS } from '../http/cache-status.ts'
+import { monotonic } from '../primitives/clock.ts'
 import type { Match, RouteTable } from '../routing/routing.ts'
 import { createTrail } from '../origin/origin.ts'
 import { preflightRoute } from './cors.ts'
@@ -47,16 +48,17 @@ export function handle(
   // Before the first no: whose `cors` goes with it.
   noteRoute(match, exchange)
   exchange.hold(snapshot.slots)
-  const { arrival, leaving } = exchange
-  const { clientAddress: address } = arrival
+  const { arrival, leaving, marks } = exchange
+  if (marks !== undefined) marks.routedAt = monotonic()
+  const { clientAddress: address, trace } = arrival
   if (match === undefined) return turnAway(address, snapshot)
   const { value: route, rest, captured } = match
   const { bucket, access } = route
   const listing = route.listing === 'off' ? undefined : planListing(match, request)
   const question =
     listing === undefined
-      ? { request, address, bucket, key: rest, captured, isCounted, leaving }
-      : { ...visitOf(listing), address, bucket, captured, isCounted, leaving }
+      ? { request, address, bucket, key: rest, captured, isCounted, leaving, trace }
+      : { ...visitOf(listing), address, bucket, captured, isCounted, leaving, trace }
   const admitted = access.authorize(question)
   const wanted = { request, match, listing, routes: snapshot.routes }
   if (!(admitted instanceof Promise)) return serve(wanted, admitted, exchange)
@@ -101,6 +103,8 @@ function serve(
 ): Reply | Promise<Reply> {
   const { request, match, listing } = wanted
   const { value: route, rest } = match
+  const { marks } = exchange
+  if (marks !== undefined) marks.admittedAt = monotonic()
   if (identity !== undefined || policy !== undefined) {
     exchange.note('access', { user: identity?.subject, policy })
   } else if (!route.access.isOpen) exchange.note('access', UNNAMED)

@@ -59,6 +59,8 @@ interface ClientPace {
 class Pace {
   readonly #own: BytePace | undefined
   readonly #client: ClientPace | undefined
+  /** All the waits there were. */
+  heldMs = 0
 
   constructor(own: BytePace | undefined, client: ClientPace | undefined) {
     this.#own = own
@@ -70,8 +72,10 @@ class Pace {
     const now = sharedMonotonic()
     const ownMs = this.#own?.take(bytes, now) ?? 0
     const client = this.#client
-    if (client === undefined) return ownMs
-    return Math.max(ownMs, client.paces.take(client.name, client.rate, bytes, now))
+    const clientMs = client?.paces.take(client.name, client.rate, bytes, now) ?? 0
+    const waitMs = Math.max(ownMs, clientMs)
+    this.heldMs += Math.max(0, waitMs)
+    return waitMs
   }
 }
 
@@ -93,6 +97,7 @@ export function atPace(
   const bandwidth = snapshot.bandwidth.get(route.bucket)
   if (bandwidth === undefined) return reply
   const pace = bandwidth.paceFor(clientOf(exchange))
+  exchange.pacing = pace
   const source = body.kind === 'stream' ? body : heldBody(body)
   return { ...reply, body: new PacedBody(source, pace, bandwidth.pieceBytes) }
 }

@@ -2,10 +2,14 @@
 // turns what was thrown into a reply, sends it, and observes the exchange when its body has ended.
 // This is the one place where a no becomes an answer.
 
+import type { IncomingHttpHeaders } from 'node:http'
+
 import { monotonic, now } from '../primitives/clock.ts'
 import { Exchange } from '../exchange/exchange.ts'
 import type { Sent } from '../exchange/exchange.ts'
 import type { Reply } from '../exchange/reply.ts'
+import { createMarks } from '../exchange/trace.ts'
+import type { Trace } from '../exchange/trace.ts'
 import { acceptRequestId, RequestIds } from '../http/request-id.ts'
 import { clientAddress } from '../http/forwarded.ts'
 import { BYPASS, formatCacheStatus, xCache } from '../http/cache-status.ts'
@@ -19,6 +23,7 @@ import type { RawRequest } from './receive.ts'
 import { refusalFrom, refuse } from './refuse.ts'
 import { send } from './send.ts'
 import type { Manner, Response } from './send.ts'
+import { timingFields } from './server-timing.ts'
 import type { Snapshot } from './snapshot.ts'
 import type { Status } from './status.ts'
 
@@ -45,6 +50,8 @@ export interface ProxyOptions {
   readonly status: Status
   /** Undefined: PURGE is a method like any other, and refused. */
   readonly purging?: Purging | undefined
+  /** The trace that a request belongs to. */
+  readonly traceOf: (headers: IncomingHttpHeaders) => Trace | undefined
   /** Reads a finished exchange; must not throw. */
   readonly observe: (exchange: Exchange) => void
   readonly reportBug: (error: unknown, requestId: string) => void
@@ -73,6 +80,7 @@ export function createProxy(options: ProxyOptions): Proxy {
 
   return (raw, response, peer, done) => {
     const snapshot = options.current()
+    const trace = options.traceOf(raw.headers)
     const exchange = new Exchange({
       id: acceptRequestId(single(raw.headers['x-request-id'])) ?? ids.create(),
       receivedAt: now(),
@@ -80,7 +88,9 @@ export function createProxy(options: ProxyOptions): Proxy {
       method: raw.method ?? '',
       target: raw.url ?? '',
       clientAddress: clientAddress(peer, raw.headers, snapshot.trustedProxies),
+      trace,
     })
+    if (snapshot.serverTiming || trace?.spanId !== undefined) exchange.marks = createMarks()
     answer({ raw, response, exchange, snapshot, options, done }, true)
   }
 }
@@ -108,6 +118,8 @@ function replyTo({ raw, exchange, snapshot, options }: Visit): Reply | Promise<R
 
 function answerLater(pending: Promise<Reply>, visit: Visit, mayRepeat: boolean): void {
   const { response, exchange } = visit
+  // What has been waited for is told of where it took too long.
+  exchange.marks ??= createMarks()
   response.on('close', () => {
     if (!response.writableFinished) exchange.leaving.cancel()
   })
@@ -120,9 +132,11 @@ function answerLater(pending: Promise<Reply>, visit: Visit, mayRepeat: boolean):
 function deliver(reply: Reply, visit: Visit, mayRepeat: boolean): void {
   try {
     const { raw, exchange, snapshot } = visit
+    const { marks } = exchange
+    if (marks !== undefined) marks.obtainedAt = monotonic()
     const shared = snapshot.cors.size === 0 ? reply : withCors(reply, raw, exchange, snapshot)
     const paced = snapshot.bandwidth.size === 0 ? shared : atPace(shared, exchange, snapshot)
-    send(paced, visit.response, mannerFor(reply, visit), (sending) => {
+    send(paced, visit.response, mannerFor(shared, visit), (sending) => {
       if (sending.kind === 'sent') conclude(sending, visit)
       // Not a byte has left: an object that changed is looked at again, and else the truth is told.
       else if (sending.reason instanceof ObjectChanged && mayRepeat) answer(visit, false)
@@ -154,7 +168,10 @@ function conclude(sent: Sent | undefined, { exchange, options, done }: Visit): v
   done()
 }
 
-function mannerFor({ commonHeaders }: Reply, { exchange, snapshot, options }: Visit): Manner {
+function mannerFor(
+  { commonHeaders, headers: own }: Reply,
+  { exchange, snapshot, options }: Visit,
+): Manner {
   const { arrival, facts } = exchange
   // What the cache had to do with it (RFC 9211).
   const outcome = facts.cache ?? BYPASS
@@ -163,10 +180,11 @@ function mannerFor({ commonHeaders }: Reply, { exchange, snapshot, options }: Vi
   const told = ['X-Request-ID', arrival.id, 'Cache-Status', cacheStatus, 'X-Cache', xCache(outcome)]
   const headers = [...told, ...common]
   if (facts.limits !== undefined) headers.push(...facts.limits)
+  if (snapshot.serverTiming) headers.push(...timingFields(exchange, outcome, own))
   return { headers, close: options.status.isDraining() || facts.receive?.hasBody !== false }
 }
 
-const NOTHING_SENT = { status: 0, bytes: 0, isWhole: false, firstByteAt: undefined }
+const NOTHING_SENT = { status: 0, bytes: 0, isWhole: false, firstByteAt: undefined, stalledMs: 0 }
 
 function no(error: unknown, { raw, exchange, options }: Visit): Reply {
   const refusal = refusalFrom(error)

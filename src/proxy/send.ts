@@ -72,6 +72,9 @@ class Transmission implements Sink {
   #loans: readonly Loan[] = NO_LOANS
   #bytes = 0
   #firstByteAt: number | undefined
+  /** Since when the client has been waited for, and for how long before that. */
+  #stalledAt: number | undefined
+  #stalledMs = 0
 
   constructor(reply: Reply, response: Response, manner: Manner, done: (sending: Sending) => void) {
     this.#reply = reply
@@ -172,6 +175,7 @@ class Transmission implements Sink {
   }
 
   #awaitDrain(): void {
+    this.#stalledAt ??= monotonic()
     if (this.#isAwaitingDrain) return
     this.#isAwaitingDrain = true
     this.#response.on('drain', this.#onDrain)
@@ -191,6 +195,8 @@ class Transmission implements Sink {
 
   #finish(last?: Uint8Array): void {
     this.#isEnded = true
+    // From here on it is the client that is waited for.
+    this.#stalledAt ??= this.#bytes === 0 ? this.#firstByteAt : monotonic()
     if (last === undefined) {
       this.#response.end()
       return
@@ -232,6 +238,7 @@ class Transmission implements Sink {
   readonly #onDrain = (): void => {
     // Some releases of Node say so while an answer that waited behind another is only on its way.
     this.#giveBackSent()
+    this.#goOn()
     this.#flow?.resume()
   }
 
@@ -244,15 +251,24 @@ class Transmission implements Sink {
     this.#report(isWhole)
   }
 
+  /** The client takes more. */
+  #goOn(): void {
+    if (this.#stalledAt === undefined || this.#isEnded) return
+    this.#stalledMs += monotonic() - this.#stalledAt
+    this.#stalledAt = undefined
+  }
+
   #report(isWhole: boolean): void {
     const pending = isWhole ? 0 : this.#response.writableLength
+    const endedAt = monotonic()
     this.#done({
       kind: 'sent',
       status: this.#isHeadOut ? this.#reply.status : 0,
       bytes: Math.max(0, this.#bytes - pending),
       isWhole,
       firstByteAt: this.#firstByteAt,
-      endedAt: monotonic(),
+      endedAt,
+      stalledMs: this.#stalledMs + endedAt - (this.#stalledAt ?? endedAt),
     })
   }
 }

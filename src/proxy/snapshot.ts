@@ -85,6 +85,8 @@ export interface Snapshot {
   readonly slots: RequestSlots
   /** Whose word on where a request came from is taken; undefined for nobody's. */
   readonly trustedProxies: AddressSet | undefined
+  /** Answers say what took how long. */
+  readonly serverTiming: boolean
   /** Flat; on every answer. */
   readonly commonHeaders: readonly string[]
 }

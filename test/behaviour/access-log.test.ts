@@ -72,6 +72,31 @@ test('a line tells who asked what, and what became of it', async () => {
   assert.ok(Number(ttfb_ms) > 0 && Number(ttfb_ms) <= Number(duration_ms))
 })
 
+test('a line names its trace, and what the cache had to do with it', async () => {
+  await using cached = await openFront({ cache: { cache_layers: ['memory'] } })
+  cached.put('a.txt', 'hello')
+  const ask = async (id: string, path: string): Promise<LogLine> => {
+    const traceparent = `00-${'9'.repeat(32)}-${'1'.repeat(16)}-01`
+    await request(cached.url + path, { headers: { 'X-Request-ID': id, traceparent } })
+    return cached.sluice.logLine((line) => line['request_id'] === id)
+  }
+  const facts = ({ trace_id, cache, cache_tier, attempts }: LogLine): unknown[] => [
+    trace_id,
+    cache,
+    cache_tier,
+    attempts,
+  ]
+  const trace = '9'.repeat(32)
+  assert.deepEqual(facts(await ask('first', '/files/a.txt')), [trace, 'miss', undefined, 1])
+  assert.deepEqual(facts(await ask('second', '/files/a.txt')), [trace, 'hit', 'memory', 0])
+  assert.deepEqual(facts(await ask('third', '/files/../x')), [
+    trace,
+    undefined,
+    undefined,
+    undefined,
+  ])
+})
+
 test('a line names the decoded path and the key', async () => {
   const line = await lineOf('/files/dir/%C3%A9%3F.txt')
   assert.deepEqual([line['path'], line['key']], ['/files/dir/é?.txt', 'dir/é?.txt'])
@@ -256,7 +281,7 @@ test('format: text is written for people, one line each', async () => {
   const line = lines.find((text) => text.includes('request_id=mine'))
   assert.match(
     String(line),
-    /^\d{4}-\d\d-\d\dT[\d:.]+Z INFO request .*method=GET path=\/files\/a\.txt .*status=200 bytes=5 /,
+    /^\d{4}-\d\d-\d\dT[\d:.]+Z INFO request .*method=GET path=\/files\/a\.txt .*status=200 bytes=5 duration_ms=[\d.]+ ttfb_ms=[\d.]+ bucket=files key=a\.txt replica=primary attempts=1 aborted=false$/,
   )
   assert.doesNotMatch(lines.join('\n'), /[{}]|token/)
 })

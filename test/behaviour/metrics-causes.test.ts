@@ -272,7 +272,13 @@ const CASES: readonly Case[] = [
 ]
 
 /** Moved where reloads and the audit log are tested. */
-const ELSEWHERE = ['config_reloads_total', 'config_generation', 'audit_records_total']
+const ELSEWHERE = [
+  'config_reloads_total',
+  'config_generation',
+  'audit_records_total',
+  'slow_requests_total',
+  'trace_spans_total',
+]
 
 describe('is moved by its cause:', () => {
   for (const [name, labels, cause, becomes] of CASES) {

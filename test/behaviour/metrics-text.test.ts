@@ -37,6 +37,8 @@ const PROMISED = {
     'policy_decisions_total',
     'auth_total',
     'jwks_refreshes_total',
+    'slow_requests_total',
+    'trace_spans_total',
   ],
   gauge: [
     'http_requests_in_flight',

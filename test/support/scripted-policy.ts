@@ -2,7 +2,12 @@
 
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
-import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
+import type {
+  IncomingHttpHeaders,
+  IncomingMessage,
+  RequestListener,
+  ServerResponse,
+} from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 
@@ -19,6 +24,7 @@ export interface ScriptedPolicy extends AsyncDisposable {
   /** What was not of the shape that it must have. */
   readonly faults: string[]
   readonly paths: string[]
+  readonly headers: IncomingHttpHeaders[]
   /** Connections that were ever made, and questions whose asker left before the answer. */
   readonly seen: { connections: number; left: number }
   answer: Answering
@@ -38,6 +44,7 @@ export async function openScriptedPolicy(
   const seen = { connections: 0, left: 0 }
   const listener: RequestListener = (incoming, outgoing) => {
     scripted.paths.push(incoming.url ?? '')
+    scripted.headers.push(incoming.headers)
     outgoing.on('close', () => {
       if (!outgoing.writableFinished) seen.left += 1
     })
@@ -72,6 +79,7 @@ export async function openScriptedPolicy(
     asked: [],
     faults: [],
     paths: [],
+    headers: [],
     seen,
     answer,
     [Symbol.asyncDispose]: close,
