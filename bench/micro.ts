@@ -129,6 +129,7 @@ function finishedExchange(): Exchange {
     method: 'GET',
     target: '/products/picture.jpg?width=200',
     clientAddress: '127.0.0.1',
+    headers: {},
   }
   const exchange = new Exchange(arrival)
   exchange.note('route', { bucket: 'products', key: 'picture.jpg' })

@@ -11,6 +11,7 @@ import { isMainThread, parentPort, Worker, workerData } from 'node:worker_thread
 
 import { checkCommand, configCommand } from './config/commands.ts'
 import {
+  auditVerifyCommand,
   completionScript,
   explainCommand,
   prewarmCommand,
@@ -66,6 +67,8 @@ function run(command: Command): number | Promise<number> {
       return tokenCommand(command.minting, terminal())
     case 'sign':
       return signCommand(command.signing, terminal())
+    case 'audit-verify':
+      return auditVerifyCommand(command.files, terminal())
     case 'version':
       out(VERSION)
       return 0

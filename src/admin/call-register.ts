@@ -1,6 +1,6 @@
 // Every call of an operator as an event: who, what, from where, and what came of it. Refused ones too,
 // but whoever guesses at tokens fills no disk: beyond a few in ten seconds they are counted, and the
-// number is told at the end of the ten.
+// number is told at the end of the ten. An audit log, which is bounded itself, gets each of them.
 
 import type { AdminCall, Emit } from '../exchange/event.ts'
 import { Refusal } from '../exchange/refusal.ts'
@@ -16,6 +16,8 @@ export interface CallPlace {
 /** What is known of a call while it runs. */
 export interface OpenCall {
   call: string
+  /** Method and path, of whoever called. */
+  asked?: string
   /** What was to be done. */
   rule?: string
   caller?: Caller
@@ -70,8 +72,8 @@ export class CallRegister {
     const isStranger = call.role === undefined
     const isRefused = isStranger || call.status === 403
     const outcome = isRefused ? 'refused' : call.status < 400 ? 'done' : 'failed'
-    if (isRefused && !this.#mayTellRefused()) return
-    this.#emit({ kind: 'admin', ...call, outcome })
+    const isUntold = isRefused && !this.#mayTellRefused()
+    this.#emit({ kind: 'admin', ...call, outcome, ...(isUntold && { isUntold }) })
   }
 
   #isNews({ clientIp }: CallPlace, { call, caller }: OpenCall): boolean {
@@ -98,10 +100,11 @@ export class CallRegister {
 }
 
 /** `stranger` has shown who he is, and is nobody here. */
-function factsOf(place: CallPlace, { call, rule, caller }: OpenCall, stranger?: string) {
+function factsOf(place: CallPlace, { call, asked, rule, caller }: OpenCall, stranger?: string) {
   const subject = caller?.subject ?? (stranger === undefined ? undefined : `jwt:${stranger}`)
   return {
     call,
+    ...(asked === undefined ? {} : { asked }),
     ...(rule === undefined ? {} : { rule }),
     role: caller?.role,
     subject: subject?.slice(0, SUBJECT_CHARACTERS),

@@ -157,13 +157,13 @@ export async function answerCall(
 ): Promise<Reply> {
   const { gate, register } = options
   if (gate === undefined) throw new Refusal('no_route')
-  const open: OpenCall = { call: 'unknown' }
+  const { method = '', url = '' } = request
+  const open: OpenCall = { call: 'unknown', asked: `${method} ${url.replace(/[?#].*$/s, '')}` }
   return register.keep(place, open, async () => {
     const caller = await gate.identify(request.headers)
     open.caller = caller
     const { calls, rest, query } = findCalls(request)
     open.call = calls[0].name
-    const { method = '' } = request
     const call = requireMethod(calls, method)
     requireRole(caller, call.role)
     open.isWatched = call.isWatched === true
@@ -226,11 +226,12 @@ async function stats({ rest, query }: Asked, { desk, buckets }: CallsOptions): P
   return statsAnswer(await desk.stats(rest === '' ? undefined : rest))
 }
 
-async function info({ query }: Asked, { desk, buckets }: CallsOptions): Promise<DeskAnswer> {
+async function info({ query, note }: Asked, { desk, buckets }: CallsOptions): Promise<DeskAnswer> {
   const bucket = queryParameter(query, 'bucket') ?? ''
   const key = queryParameter(query, 'key') ?? ''
   if (bucket === '') throw wrong('The query parameter bucket is missing.')
   if (key === '') throw wrong('The query parameter key is missing.')
+  note(shortened({ bucket, key }))
   if (!buckets.has(bucket)) throw wrong(NO_BUCKET)
   const found = await desk.inspect(bucket, key)
   if (found === undefined) {
@@ -240,8 +241,10 @@ async function info({ query }: Asked, { desk, buckets }: CallsOptions): Promise<
 }
 
 /** What one thread says; where there are others, what they would do. */
-async function explain({ query }: Asked, options: CallsOptions): Promise<DeskAnswer> {
-  const [first, ...others] = await options.explain(readExplainQuestion(query))
+async function explain({ query, note }: Asked, options: CallsOptions): Promise<DeskAnswer> {
+  const question = readExplainQuestion(query)
+  note(shortened({ path: question.target.replace(/[?#].*$/s, '') }))
+  const [first, ...others] = await options.explain(question)
   if (first === undefined) return { status: 503, value: { status: 'no thread answers' } }
   if (others.length === 0) return { status: 200, value: first }
   const threads = [first, ...others].map(({ summary }) => summary)

@@ -141,6 +141,7 @@ test('a bucket with a name, a prefix and an S3 bucket is a whole configuration',
       roles: {},
     },
     metrics: { enabled: true },
+    auditLog: undefined,
   })
 })
 

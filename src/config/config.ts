@@ -5,6 +5,8 @@ import { dirname } from 'node:path'
 
 import { printAdmin, toAdmin } from './admin.ts'
 import type { AdminConfig } from './admin.ts'
+import { auditFileProblems, printAuditLog, toAuditLog } from './audit-log.ts'
+import type { AuditLogConfig } from './audit-log.ts'
 import { keyFileProblems } from './auth.ts'
 import { printBucket, toBucket } from './buckets.ts'
 import type { BucketConfig } from './buckets.ts'
@@ -51,6 +53,8 @@ export interface Config {
   readonly admin: AdminConfig
   readonly metrics: MetricsConfig
   readonly observability: ObservabilityConfig
+  /** Undefined: there is none. */
+  readonly auditLog: AuditLogConfig | undefined
 }
 
 export type Loaded =
@@ -82,6 +86,7 @@ export function loadConfig(file: string, env: Environment): Loaded {
     ...(decoded.kind === 'refused' ? decoded.problems : []),
     ...httpsProblems(tree, folder),
     ...keyFileProblems(tree, folder),
+    ...auditFileProblems(tree, folder),
   ]
   if (decoded.kind === 'refused' || problems.length > 0) {
     return { kind: 'refused', problems: problems.map(located) }
@@ -114,6 +119,7 @@ function toConfig(settings: Settings, folder: string): Config {
     admin: toAdmin(settings.admin, settings.metrics.port),
     metrics: toMetrics(settings.metrics),
     observability: toObservability(settings.observability),
+    auditLog: toAuditLog(settings.audit_log, folder),
   }
 }
 
@@ -129,6 +135,7 @@ export function printConfig(config: Config): object {
     admin: printAdmin(config.admin),
     metrics: printMetrics(config.metrics),
     observability: printObservability(config.observability),
+    audit_log: printAuditLog(config.auditLog),
   }
 }
 

@@ -32,11 +32,11 @@ export interface ReplicaConfig {
   readonly weight: number
 }
 
-const bucketName = text({
+export const bucketName = text({
   wanted: 'the name of an S3 bucket',
   test: /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,255}$/,
 })
-const region = text({ wanted: 'a region such as us-east-1', test: /^[A-Za-z0-9_-]{1,64}$/ })
+export const region = text({ wanted: 'a region such as us-east-1', test: /^[A-Za-z0-9_-]{1,64}$/ })
 const addressing = choice(['auto', 'path', 'virtual'])
 const keyPrefix = text({
   wanted: 'a prefix of object keys, at most 1024 bytes',
@@ -44,7 +44,7 @@ const keyPrefix = text({
 })
 const poolSize = integer(1, 10_000)
 
-const endpoint = field({
+export const endpoint = field({
   wanted: 'an http or https URL without a path, such as http://minio:9000',
   json: { type: 'string' },
   // What follows the host may be a password or a signed query: such a URL is not repeated.

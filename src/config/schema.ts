@@ -2,6 +2,7 @@
 // and the list of settings that the documentation is held against.
 
 import { adminAddress, adminClaimsAreVerified, adminSchema } from './admin.ts'
+import { auditLogSchema } from './audit-log.ts'
 import { everyAuthHasKeys } from './auth.ts'
 import { policyIsToldNoToken } from './authorization.ts'
 import { isWrittenAddress, wouldCollide } from './address.ts'
@@ -38,6 +39,7 @@ export const configShape = section(
     admin: adminSchema.prefault({}),
     metrics: metricsSchema.prefault({}),
     observability: observabilitySchema.prefault({}),
+    audit_log: auditLogSchema.prefault({}),
   },
   ({ buckets }) =>
     bucketsRule(buckets).map((found) => ({ ...found, path: ['buckets', ...found.path] })),

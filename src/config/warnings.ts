@@ -1,6 +1,8 @@
 // What is legal and yet probably not what was meant.
 
 import type { AdminConfig } from './admin.ts'
+import { auditWarnings } from './audit-log.ts'
+import type { AuditLogConfig } from './audit-log.ts'
 import type { BucketConfig } from './buckets.ts'
 import type { CacheConfig } from './cache.ts'
 import type { JwtConfig } from './jwt.ts'
@@ -18,10 +20,13 @@ interface Concerned {
   readonly cache: CacheConfig
   readonly rateLimiting: RateLimitingConfig
   readonly jwt: JwtConfig | undefined
+  readonly auditLog: AuditLogConfig | undefined
 }
 
-export function warningsOf({ admin, buckets, cache, jwt, rateLimiting }: Concerned): Problem[] {
+export function warningsOf(config: Concerned): Problem[] {
+  const { admin, auditLog, buckets, cache, jwt, rateLimiting } = config
   return [
+    ...auditWarnings(auditLog),
     ...unusedJwt(buckets, jwt, admin),
     ...buckets.flatMap((bucket, index) => bucketWarnings(bucket, `buckets[${index}]`)),
     ...cacheWarnings(cache, rateLimiting),

@@ -90,6 +90,15 @@ export type Event =
       readonly state: 'aside' | 'back'
       readonly reason: string
     }
+  | {
+      /** Where audit records go. */
+      readonly kind: 'audit'
+      readonly sink: string
+      /** `failing`: they wait; `losing`: they are lost. */
+      readonly state: 'failing' | 'losing' | 'back'
+      readonly reason?: string
+      readonly lost: number
+    }
   | { readonly kind: 'draining'; readonly reason: string }
   | { readonly kind: 'drained'; readonly cut: number }
   | { readonly kind: 'bug'; readonly error: unknown; readonly requestId?: string }
@@ -98,6 +107,8 @@ export type Event =
 export interface AdminCall {
   readonly kind: 'admin'
   readonly call: string
+  /** Method and path, for the audit log. */
+  readonly asked?: string
   /** What was to be done. */
   readonly rule?: string | undefined
   readonly outcome: 'done' | 'refused' | 'failed'
@@ -109,6 +120,8 @@ export interface AdminCall {
   readonly subject: string | undefined
   readonly clientIp: string
   readonly requestId: string
+  /** One refusal too many: for the audit log, and not for the log. */
+  readonly isUntold?: boolean
 }
 
 export type Emit = (event: Event) => void

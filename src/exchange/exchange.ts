@@ -1,6 +1,8 @@
 // One request and its answer: what came in, the facts noted on the way and the marks in time. It
 // ends when the body has ended, not when the headers left, and is observed once, then.
 
+import type { IncomingHttpHeaders } from 'node:http'
+
 import { Cancellation } from '../primitives/cancel.ts'
 import type { CacheOutcome } from '../http/cache-status.ts'
 import type { PolicyFact } from './policy-fact.ts'
@@ -22,6 +24,7 @@ export interface Arrival {
   readonly clientAddress: string
   /** Undefined: it belongs to none. */
   readonly trace?: Trace | undefined
+  readonly headers: IncomingHttpHeaders
 }
 
 /** What each phase leaves behind, for the log and its like: plain data. */

@@ -17,6 +17,7 @@ function exchange(facts: Partial<Facts>, marks: Partial<Marks> | undefined): Exc
     startedAt: 100,
     method: 'GET',
     target: '/',
+    headers: {},
     clientAddress: '::1',
   })
   Object.assign(own.facts, facts)

@@ -110,6 +110,7 @@ test('a bucket becomes a route, with what its settings say and an origin of its 
       setHeaders: [],
       ownedHeaders: new Set(),
       commonHeaders,
+      varyBy: undefined,
       website: {
         isPlain: true,
         indexDocument: undefined,
@@ -130,6 +131,7 @@ test('a bucket becomes a route, with what its settings say and an origin of its 
       setHeaders: ['X-Own', '1'],
       ownedHeaders: new Set(['x-own', 'etag']),
       commonHeaders,
+      varyBy: undefined,
       website: {
         isPlain: false,
         indexDocument: 'index.html',

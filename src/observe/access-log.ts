@@ -111,7 +111,7 @@ const MOST_FAILOVERS = 4
 const CUT = '…'
 
 /** At most so many bytes of JSON. */
-function fit(text: string, bytes: number): string {
+export function fit(text: string, bytes: number): string {
   // A character is six bytes at the most, as an escape.
   if (text.length * 6 <= bytes || jsonBytes(text) <= bytes) return text
   let kept = text.slice(0, bytes)

@@ -4,6 +4,7 @@ import type { AdminCall, Event } from '../exchange/event.ts'
 import type { Level, Log } from './log.ts'
 
 export function writeEvent(log: Log, event: Event): void {
+  if (event.kind === 'admin' && event.isUntold === true) return
   const { level: usual, message } = SENTENCES[event.kind]
   const level = isGoodNews(event) ? 'info' : usual
   log.event(level, factsOf(event), message)
@@ -12,6 +13,7 @@ export function writeEvent(log: Log, event: Event): void {
 function isGoodNews(event: Event): boolean {
   if (event.kind === 'policy' || event.kind === 'tracing') return event.state === 'back'
   if (event.kind === 'key-set') return event.state === 'loaded'
+  if (event.kind === 'audit') return event.state === 'back'
   return event.kind === 'replica-health' && event.health === 'healthy'
 }
 
@@ -35,6 +37,7 @@ const SENTENCES: Readonly<Record<Event['kind'], { level: Level; message: string 
   'key-set': { level: 'warn', message: 'the keys of an issuer were asked for' },
   policy: { level: 'warn', message: 'a policy stepped aside or came back' },
   tracing: { level: 'warn', message: 'spans do not reach their collector, or do again' },
+  audit: { level: 'error', message: 'audit records do not arrive, or do again' },
   draining: { level: 'info', message: 'no new connections are taken; transfers finish' },
   drained: { level: 'info', message: 'all connections are closed' },
   bug: { level: 'error', message: 'an unexpected error' },
@@ -51,7 +54,7 @@ function factsOf(event: Event): object {
 }
 
 /** In the words of the access log. */
-function factsOfCall({ kind, clientIp, requestId, ...facts }: AdminCall): object {
+function factsOfCall({ kind, asked: _, clientIp, requestId, ...facts }: AdminCall): object {
   return { event: kind, ...facts, client_ip: clientIp, request_id: requestId }
 }
 

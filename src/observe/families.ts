@@ -96,6 +96,10 @@ const TABLE = {
     () => true,
   ),
   sluice_trace_spans_total: counter('Spans, by what became of them.', ['outcome']),
+  sluice_audit_records_total: counter(
+    'Audit records, by where they go; failed: in attempts that are made again; dropped: lost.',
+    ['sink', 'outcome'],
+  ),
   sluice_build_info: gauge('1; which version runs on which Node.', ['version', 'node']),
   process_cpu_user_seconds_total: counter('CPU time of the process in user mode.'),
   process_cpu_system_seconds_total: counter('CPU time of the process in the kernel.'),

@@ -7,6 +7,7 @@ import { test } from 'node:test'
 
 import { Exchange } from '../exchange/exchange.ts'
 import { Secret } from '../primitives/secret.ts'
+import { AuditTrail } from './audit-trail.ts'
 import { openObserver } from './observe.ts'
 
 const logging = { level: 'silent', format: 'json', accessLog: true, sample: 1 } as const
@@ -57,10 +58,18 @@ test('tracing begins, changes and ends with the settings, and what was recorded 
     random: Math.random,
     version: '1',
     scheme: 'http',
+    audit: new AuditTrail(undefined, () => undefined),
   })
   const observe = (): boolean => {
     const trace = observer.traceOf({})
-    const arrival = { id: 'x', receivedAt: 0, startedAt: 0, method: 'GET', target: '/' }
+    const arrival = {
+      id: 'x',
+      receivedAt: 0,
+      startedAt: 0,
+      method: 'GET',
+      target: '/',
+      headers: {},
+    }
     observer.observe(new Exchange({ ...arrival, clientAddress: '::1', trace }))
     return trace?.spanId !== undefined
   }

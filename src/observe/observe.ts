@@ -10,6 +10,8 @@ import type { Emit } from '../exchange/event.ts'
 import type { Exchange } from '../exchange/exchange.ts'
 import type { Trace } from '../exchange/trace.ts'
 import { accessLine } from './access-log.ts'
+import type { AccessLine } from './access-log.ts'
+import type { AuditTrail } from './audit-trail.ts'
 import { writeEvent } from './event-log.ts'
 import { openLog } from './log.ts'
 import type { ThreadMetrics } from './metrics.ts'
@@ -18,6 +20,13 @@ import { isSlow, slowFacts } from './slow.ts'
 import { Traces } from './traces.ts'
 
 export { ThreadMetrics } from './metrics.ts'
+export { AuditLog } from './audit.ts'
+export type { Entry } from './audit-record.ts'
+export type { Upload } from './audit-spool.ts'
+export { AuditTrail } from './audit-trail.ts'
+export { Verifier } from './audit-verify.ts'
+export type { Place, Verdict } from './audit-verify.ts'
+export { parseRecord } from './audit-chain.ts'
 export { expose, hasExemplars } from './exposition.ts'
 export type { Exposition } from './exposition.ts'
 export { readKeyRefreshes, readPrewarming, readPurges, readRefusals } from './read-counts.ts'
@@ -42,6 +51,8 @@ export interface ObserverOptions {
   readonly version: string
   /** Of the requests. */
   readonly scheme: 'http' | 'https'
+  /** Where audit records are left; it knows itself whether there are any. */
+  readonly audit: AuditTrail
 }
 
 export interface Observer {
@@ -64,12 +75,18 @@ export interface Observer {
   readonly close: () => Promise<void>
 }
 
+/** How long the end waits for another thread to take what is left. */
+const HAND_OVER_MS = 5000
+
 export function openObserver(options: ObserverOptions): Observer {
-  const { random, version, scheme, traffic } = options
+  const { random, version, scheme, traffic, audit } = options
   let { logging, metrics, observability } = options
   let isLogged = logsRequests(logging)
   const log = openLog(logging)
-  const emit: Emit = (event) => writeEvent(log, event)
+  const emit: Emit = (event) => {
+    writeEvent(log, event)
+    if (event.kind === 'admin') audit.adminCall(event)
+  }
   const traces = new Traces(observability?.tracing, { version, scheme, random, emit })
 
   const setLogging = (next: LoggingConfig): void => {
@@ -77,8 +94,7 @@ export function openObserver(options: ObserverOptions): Observer {
     isLogged = logsRequests(next)
     log.reconfigure(next)
   }
-  const logAccess = (exchange: Exchange): void => {
-    const line = accessLine(exchange)
+  const logAccess = (line: AccessLine): void => {
     // Only what went well is thinned out: an operator looks for the rest.
     const isTrouble = line.status >= 500 || line.aborted || line.status === 0
     if (isTrouble || logging.sample >= 1 || random() < logging.sample) log.access(line)
@@ -90,7 +106,11 @@ export function openObserver(options: ObserverOptions): Observer {
       metrics?.exchanges.observe(exchange)
       traffic?.observe(exchange)
       traces.record(exchange)
-      if (isLogged) logAccess(exchange)
+      if (isLogged || audit.isOn) {
+        const line = accessLine(exchange)
+        if (audit.isOn) audit.request(line, exchange)
+        if (isLogged) logAccess(line)
+      }
       const slow = observability?.slowQuery
       if (slow?.enabled !== true || !isSlow(exchange, slow)) return
       metrics?.exchanges.noteSlow(exchange)
@@ -108,7 +128,7 @@ export function openObserver(options: ObserverOptions): Observer {
     },
     async close() {
       await traces.close()
-      await log.close()
+      await Promise.all([log.close(), audit.close(HAND_OVER_MS)])
     },
   }
 }

@@ -53,6 +53,19 @@ export function readKeyRefreshes(refreshes: Counts['keyRefreshes']): Reading {
   return { sluice_jwks_refreshes_total: seriesOf([], refreshes) }
 }
 
+/** Of the whole process. By sink, what became of records. */
+export function readAudit(
+  sinks: ReadonlyMap<string, { readonly written: number; dropped: number; failed: number }>,
+): Reading {
+  return {
+    sluice_audit_records_total: [...sinks].flatMap(([sink, { written, dropped, failed }]) => [
+      one([sink, 'written'], written),
+      one([sink, 'dropped'], dropped),
+      one([sink, 'failed'], failed),
+    ]),
+  }
+}
+
 /** Of the operations listener, which is no thread's. */
 export function readRefusals(refusals: ReadonlyMap<string, number>): Reading {
   return { sluice_refusals_total: seriesOf([], refusals) }

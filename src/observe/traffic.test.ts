@@ -30,6 +30,7 @@ function finished(told: Told = {}): Exchange {
     startedAt: 1000,
     method: 'GET',
     target: `/b/${key}?secret=1`,
+    headers: {},
     clientAddress: '127.0.0.1',
   })
   exchange.note('route', { bucket: 'b', key })

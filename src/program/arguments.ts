@@ -20,6 +20,7 @@ export type Command =
   | { readonly kind: 'completion'; readonly shell: Shell }
   | { readonly kind: 'token'; readonly minting: Minting }
   | { readonly kind: 'sign'; readonly signing: Signing }
+  | { readonly kind: 'audit-verify'; readonly files: readonly string[] }
   | { readonly kind: 'help' | 'version' }
   | { readonly kind: 'mistaken'; readonly message: string }
 
@@ -92,6 +93,7 @@ sluice sign PATH [--expires 1h] [--prefix '/below/*'] [--method GET] [--ip 10.0.
         [--config config.yaml [--host H] [--key K] | --key K --secret S, else SLUICE_SIGNING_SECRET]
                                          a signed URL or the Set-Cookie for it, by the keys of the path's bucket or by the one given
 sluice completion bash|zsh|fish          what a shell needs to complete all this
+sluice audit verify FILE…                whether the records of an audit log are all there and unchanged
 sluice --version | --help`
 
 export const OPTIONS = {
@@ -161,6 +163,7 @@ export const COMMANDS: Readonly<Record<string, { does: string; argument?: string
   top: { does: 'what passes, anew each second' },
   token: { does: 'make a token for trying things out' },
   sign: { does: 'sign a URL or a cookie', argument: 'path' },
+  audit: { does: 'whether an audit log is whole and unchanged', argument: 'verify' },
   completion: { does: 'what a shell needs to complete all this', argument: 'shell' },
 }
 export const SHELLS = ['bash', 'zsh', 'fish'] as const
@@ -184,6 +187,7 @@ function parse(argv: readonly string[]) {
 
 function commandFor([name = 'serve', ...rest]: readonly string[], values: Values): Command {
   const { config: file, test, schema } = values
+  if (name === 'audit') return auditCommandOf(rest, values)
   const takesOne = Object.hasOwn(COMMANDS, name) && COMMANDS[name]?.argument !== undefined
   const [argument, ...more] = takesOne ? rest : [undefined, ...rest]
   if (more.length > 0) return mistaken(`unexpected argument: ${more.join(' ')}`)
@@ -279,6 +283,14 @@ function signCommandOf(target: string | undefined, values: Values): Command {
   if (others.length > 0) return mistaken('--key: a signature has one')
   const how = { keyId, secret, expires, method, scope: prefix, network, id }
   return { kind: 'sign', signing: { target, file, ...how, base, host, isCookie: cookie } }
+}
+
+function auditCommandOf([verb, ...files]: readonly string[], values: Values): Command {
+  const misplaced = misplacedOption('audit', values)
+  if (misplaced !== undefined) return mistaken(misplaced)
+  if (verb !== 'verify') return mistaken('audit what? sluice audit verify FILE…')
+  if (files.length === 0) return mistaken('verify what? sluice audit verify FILE…')
+  return { kind: 'audit-verify', files }
 }
 
 function mistaken(message: string): Command {

@@ -2,6 +2,7 @@
 
 export { explainCommand, prewarmCommand, purgeCommand, statsCommand } from './admin-client.ts'
 export type { Terminal } from './admin-client.ts'
+export { auditVerifyCommand } from './audit-command.ts'
 export { readArguments, USAGE } from './arguments.ts'
 export type { Command } from './arguments.ts'
 export { completionScript } from './completion.ts'

@@ -32,6 +32,8 @@ import {
 import type { Observer, Reading } from '../observe/observe.ts'
 import type { Status } from '../proxy/proxy.ts'
 import { Threads, usableCores } from '../server/server.ts'
+import { openAudit } from './audit-part.ts'
+import type { AuditPart } from './audit-part.ts'
 import { mergeLimits } from './limits-desk.ts'
 import { openMetricsDesk, ThreadReadings } from './metrics-desk.ts'
 import { Prewarming } from './prewarming.ts'
@@ -93,10 +95,21 @@ export async function serve(file: string, world: World): Promise<number> {
 }
 
 async function serveConfig(config: Config, world: World): Promise<number> {
+  const audit = await openAudit(config.auditLog)
+  try {
+    return await serveAudited(config, audit, world)
+  } finally {
+    await audit.close()
+  }
+}
+
+async function serveAudited(config: Config, audit: AuditPart, world: World): Promise<number> {
   const { threads } = config.server
   const count = threads === 'auto' ? usableCores() : threads
-  const serving = count === 1 ? await serveHere(config) : await serveInThreads(config, count, world)
+  const serving =
+    count === 1 ? await serveHere(config, audit) : await serveInThreads(config, count, audit, world)
   const { emit } = serving.observer
+  audit.tellTo(emit)
   const prewarming = new Prewarming({ config, parts: serving.warmParts, emit })
   const admin = await openAdmin(config, serving, prewarming).catch(async (error: unknown) => {
     await serving.drain(AbortSignal.abort())
@@ -109,14 +122,22 @@ async function serveConfig(config: Config, world: World): Promise<number> {
   const [cut] = await Promise.all([serving.drain(world.impatience), prewarming.close()])
   await admin?.close()
   emit({ kind: 'drained', cut })
+  await audit.close()
   await serving.observer.close()
   return 0
 }
 
-async function serveHere(config: Config): Promise<Serving> {
+async function serveHere(config: Config, audit: AuditPart): Promise<Serving> {
   const { port } = config.server.address
   const memory = createSharedMemory(config, 1)
-  const thread = new ProxyThread({ config, isShared: false, port, memory, lane: 0 })
+  const thread = new ProxyThread({
+    config,
+    isShared: false,
+    port,
+    memory,
+    lane: 0,
+    audit: audit.trail,
+  })
   const { status, observer, desk, gate } = thread
   const address = await thread.listen()
   return {
@@ -125,7 +146,7 @@ async function serveHere(config: Config): Promise<Serving> {
     observer,
     desk,
     gate,
-    read: async () => [thread.read(true)],
+    read: async () => [thread.read(true), audit.log.read()],
     describe: async () => [thread.describe()],
     explain: async (question) => [await thread.explain(question)],
     limits: async () => mergeLimits([thread.limits(true)]),
@@ -136,15 +157,27 @@ async function serveHere(config: Config): Promise<Serving> {
   }
 }
 
-async function serveInThreads(config: Config, count: number, world: World): Promise<Serving> {
+async function serveInThreads(
+  config: Config,
+  count: number,
+  audit: AuditPart,
+  world: World,
+): Promise<Serving> {
   const { address: wanted, shutdown } = config.server
   await requireFree(wanted)
-  const scheme = config.server.https === undefined ? 'http' : 'https'
-  const { logging } = config
-  const observer = openObserver({ logging, random: Math.random, version: VERSION, scheme })
+  const observer = openObserver({
+    logging: config.logging,
+    random: Math.random,
+    version: VERSION,
+    scheme: config.server.https === undefined ? 'http' : 'https',
+    audit: audit.trail,
+  })
   const packed = packConfig(config)
   const memory = createSharedMemory(config, count)
-  const lines = new ThreadDesk({ isCached: config.cache.enabled })
+  const lines = new ThreadDesk({
+    isCached: config.cache.enabled,
+    takeAudit: (...args) => audit.log.take(...args),
+  })
   const threads = new Threads({
     count,
     port: wanted.port,
@@ -182,6 +215,7 @@ async function serveInThreads(config: Config, count: number, world: World): Prom
     ...(await readings.read()),
     readPurges(lines.purges),
     readKeyRefreshes(keyRefreshes),
+    audit.log.read(),
   ]
   const { desk, describe, explain, limits, traffic } = lines
   const warmParts = (): readonly WarmPart[] => lines.warmParts()

@@ -6,7 +6,9 @@ import type { MessagePort } from 'node:worker_threads'
 import type { CacheDesk, Explain, LimitsDesk, Purged, PurgeOrder } from '../admin/admin.ts'
 import type { LoggingConfig } from '../config/logging.ts'
 import type { LimitReport, RouteDescription } from '../live/live.ts'
+import type { AuditLog } from '../observe/observe.ts'
 import type { Explanation, ExplainQuestion } from '../proxy/proxy.ts'
+import { auditArguments } from './audit-part.ts'
 import { partAt } from './cache-part.ts'
 import { answersOf, createPurgeCounts, openDesk } from './fleet-desk.ts'
 import { mergeLimits } from './limits-desk.ts'
@@ -15,6 +17,12 @@ import { trafficOf } from './traffic-part.ts'
 import { warmPartAt } from './warm-part.ts'
 import type { WarmPart } from './warm-part.ts'
 
+export interface ThreadDeskOptions {
+  /** Without a cache there is nobody to ask. */
+  readonly isCached: boolean
+  readonly takeAudit: AuditLog['take']
+}
+
 export class ThreadDesk {
   readonly desk: CacheDesk
   readonly purges = createPurgeCounts()
@@ -22,10 +30,11 @@ export class ThreadDesk {
   readonly limits: LimitsDesk
   readonly describe: () => Promise<readonly (readonly RouteDescription[])[]>
   readonly traffic = trafficOf(() => this.lines)
+  readonly #takeAudit: AuditLog['take']
   #lines: readonly ThreadLine[] = []
 
-  /** Without a cache there is nobody to ask. */
-  constructor({ isCached }: { readonly isCached: boolean }) {
+  constructor({ isCached, takeAudit }: ThreadDeskOptions) {
+    this.#takeAudit = takeAudit
     this.desk = openDesk(() => (isCached ? this.lines.map(partAt) : []), this.purges)
     this.limits = async () => mergeLimits(await answersOf(this.lines, limitsAt(this)))
     this.describe = () => answersOf(this.lines, describeAt)
@@ -45,8 +54,11 @@ export class ThreadDesk {
   connect(): MessagePort {
     const { port1, port2 } = new MessageChannel()
     const line = new ThreadLine(port1)
-    // The cast: what `purgeAt` asked.
-    line.listen((_name, [order]) => this.desk.purge(order as PurgeOrder))
+    line.listen(async (name, args) => {
+      if (name === 'audit') return this.#takeAudit(...auditArguments(args))
+      // The cast: what `purgeAt` asked.
+      return this.desk.purge(args[0] as PurgeOrder)
+    })
     this.#lines = [...this.lines, line]
     return port2
   }

@@ -12,7 +12,7 @@ import { RequestIds } from '../http/request-id.ts'
 import { Live, Shared } from '../live/live.ts'
 import type { LimitReport, RouteDescription, SharedMemory } from '../live/live.ts'
 import { openObserver, ThreadMetrics, Traffic } from '../observe/observe.ts'
-import type { Observer, Reading } from '../observe/observe.ts'
+import type { AuditTrail, Observer, Reading } from '../observe/observe.ts'
 import { createProxy, explain } from '../proxy/proxy.ts'
 import type { Backends, Explanation, ExplainQuestion, Purging, Status } from '../proxy/proxy.ts'
 import { Server } from '../server/server.ts'
@@ -36,6 +36,7 @@ export interface ProxyThreadOptions {
   readonly lane: number
   /** Purges in all threads. Undefined: there is no other. */
   readonly purgeAll?: CacheDesk['purge'] | undefined
+  readonly audit: AuditTrail
 }
 
 export class ProxyThread {
@@ -58,7 +59,7 @@ export class ProxyThread {
   readonly #server: Server
   #isDraining = false
 
-  constructor({ config, isShared, port, memory, lane, purgeAll }: ProxyThreadOptions) {
+  constructor({ config, isShared, port, memory, lane, purgeAll, audit }: ProxyThreadOptions) {
     const startedAt = monotonic()
     const ids = new RequestIds()
     const { logging } = config
@@ -70,6 +71,7 @@ export class ProxyThread {
       random: Math.random,
       metrics: this.#metrics,
       traffic,
+      audit,
       version: VERSION,
       scheme: config.server.https === undefined ? 'http' : 'https',
     })
@@ -95,6 +97,7 @@ export class ProxyThread {
       isShared,
       createId: () => ids.create(),
       emit,
+      unheard: (refused) => audit.unheard(refused),
       proxy: createProxy({
         current: () => this.#live.current(),
         status: this.status,

@@ -7,6 +7,7 @@ import { unpackConfig } from '../config/transfer.ts'
 import type { SharedMemory } from '../live/live.ts'
 import type { ExplainQuestion } from '../proxy/proxy.ts'
 import type { DrainTimes, FromThread, ToThread } from '../server/server.ts'
+import { auditTrailAt } from './audit-part.ts'
 import { answersOf } from './cache-part.ts'
 import { ProxyThread } from './thread.ts'
 import { purgeAt } from './thread-desk.ts'
@@ -41,6 +42,7 @@ export async function runWorker(port: MessagePort, orders: WorkerOrders): Promis
     memory,
     lane,
     purgeAll,
+    audit: auditTrailAt(line, config.auditLog),
   })
   thread.observer.setLevel(orders.level)
   const { part } = thread

@@ -89,6 +89,7 @@ export function createProxy(options: ProxyOptions): Proxy {
       target: raw.url ?? '',
       clientAddress: clientAddress(peer, raw.headers, snapshot.trustedProxies),
       trace,
+      headers: raw.headers,
     })
     if (snapshot.serverTiming || trace?.spanId !== undefined) exchange.marks = createMarks()
     answer({ raw, response, exchange, snapshot, options, done }, true)

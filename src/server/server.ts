@@ -37,6 +37,15 @@ export interface ServerOptions {
   readonly isShared: boolean
   readonly createId: () => string
   readonly emit: Emit
+  /** Told of what was refused and never became an exchange. */
+  readonly unheard: (refused: Unheard) => void
+}
+
+export interface Unheard {
+  readonly requestId: string
+  readonly clientIp: string
+  readonly code: RefusalCode
+  readonly status: number
 }
 
 const BACKLOG = 4096
@@ -129,7 +138,8 @@ export class Server {
     listener.on('checkContinue', this.#answer)
     listener.on('checkExpectation', this.#answer)
     listener.on('clientError', (error, socket) => {
-      this.#count(answerParserError(error, socket, { id: createId(), maxUriLength }))
+      const id = createId()
+      this.#refused(answerParserError(error, socket, { id, maxUriLength }), id, socket)
     })
     listener.on('connect', this.#refuseConnect)
     listener.on('timeout', cutIfStalled)
@@ -163,14 +173,19 @@ export class Server {
     }
     if (request.httpVersionMajor !== 1 && !('stream' in response)) {
       // Node takes 'HTTP/2.0' on a request line of HTTP/1.
-      answerRefusal(response, new Refusal('invalid_request'), this.#options.createId())
-      this.#count('invalid_request')
+      const id = this.#options.createId()
+      answerRefusal(response, new Refusal('invalid_request'), id)
+      this.#refused('invalid_request', id, socket)
       return
     }
     if (announcesBody(request)) lingerAtEnd(socket)
+    this.#run(request, response, this.#clientOf(socket))
+  }
+
+  #clientOf(socket: Socket): string {
     const greeting = this.#greeting
     const peer = greeting === undefined ? socket.remoteAddress : greeting.clientOf(socket)
-    this.#run(request, response, peer ?? '')
+    return peer ?? ''
   }
 
   #run(raw: RawRequest, response: Response, client: string): void {
@@ -191,12 +206,18 @@ export class Server {
     }
     const headers = ['Allow', 'GET, HEAD, OPTIONS']
     const refusal = new Refusal('method_not_allowed', { headers })
-    this.#count(writeRefusal(to, refusal, this.#options.createId()))
+    const id = this.#options.createId()
+    this.#refused(writeRefusal(to, refusal, id), id, to)
   }
 
-  /** A refusal of what never became an exchange. */
-  #count(code: RefusalCode | undefined): void {
-    if (code !== undefined) countUp(this.#refusals, code)
+  /** What never became an exchange. */
+  #refused(code: RefusalCode | undefined, requestId: string, socket: Duplex): void {
+    if (code === undefined) return
+    countUp(this.#refusals, code)
+    const { status } = new Refusal(code)
+    // The types say Duplex of every socket there is.
+    const clientIp = this.#clientOf(socket as Socket)
+    this.#options.unheard({ requestId, clientIp, code, status })
   }
 
   #closeIdle(): void {

@@ -39,6 +39,7 @@ const PROMISED = {
     'jwks_refreshes_total',
     'slow_requests_total',
     'trace_spans_total',
+    'audit_records_total',
   ],
   gauge: [
     'http_requests_in_flight',

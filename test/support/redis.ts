@@ -133,7 +133,7 @@ function argumentsOf(port: number, folder: string, options: RedisServerOptions):
 }
 
 /** Some other process may take it before it is used; it is not likely. */
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer()
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo
