@@ -17,6 +17,7 @@ import {
   prewarmCommand,
   purgeCommand,
   readArguments,
+  reloadCommand,
   runWorker,
   serve,
   signCommand,
@@ -56,6 +57,8 @@ function run(command: Command): number | Promise<number> {
       return prewarmCommand(command.place, command.prewarming, terminal())
     case 'stats':
       return statsCommand(command.place, command.bucket, terminal())
+    case 'reload':
+      return reloadCommand(command.place, terminal())
     case 'explain':
       return explainCommand(command.place, command.request, { ...terminal(), json: command.json })
     case 'top':
@@ -112,6 +115,7 @@ function world(): World {
     err,
     spawn: (orders) =>
       new Worker(new URL(import.meta.url), { workerData: orders, transferList: [orders.line] }),
+    onReload: (ask) => void process.on('SIGHUP', ask),
     stopped: new Promise((resolve) => {
       let isStopped = false
       const stop = (signal: NodeJS.Signals): void => {

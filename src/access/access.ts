@@ -22,7 +22,7 @@ import type { LimitFields, LimitStanding, RateLimits } from './rate-limits.ts'
 import { SignedUrls } from './signed-urls.ts'
 import type { SignedRequest } from './signed-urls.ts'
 
-export { Authenticator } from './authenticator.ts'
+export { Authenticator, createKeySets } from './authenticator.ts'
 export { withoutSignature } from './carried-signature.ts'
 export { compileClaims, compileTies } from './claims.ts'
 export type { Claims, Grant, Tie } from './claims.ts'
@@ -35,7 +35,7 @@ export type {
   SignatureDescription,
 } from './describe.ts'
 export { FleetCounts } from './fleet-counts.ts'
-export type { FleetLink } from './fleet-counts.ts'
+export type { FleetLink, FleetOptions } from './fleet-counts.ts'
 export type { Listing } from './ip-filter.ts'
 export type { Refreshed } from './key-set.ts'
 export { Policy } from './policy.ts'

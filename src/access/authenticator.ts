@@ -8,13 +8,14 @@ import { Refusal } from '../exchange/refusal.ts'
 import type { RefusalCode } from '../exchange/refusal.ts'
 import type { Request } from '../exchange/request.ts'
 import { now } from '../primitives/clock.ts'
+import { Commons } from '../primitives/commons.ts'
 import { Recent } from '../primitives/recent.ts'
 import type { Admitted, Identity } from './access.ts'
 import { compileClaims, faultOfParties, isTied, own, validityOf } from './claims.ts'
 import type { Claims, Grant, Validity } from './claims.ts'
 import type { AuthenticatorDescription } from './describe.ts'
 import { describeKey } from './describe.ts'
-import { KeySet } from './key-set.ts'
+import { KeySet, keySetName } from './key-set.ts'
 import type { Refreshed } from './key-set.ts'
 import { parseHead, verify } from './signature.ts'
 import type { VerificationKey } from './signature.ts'
@@ -27,6 +28,12 @@ export interface AuthenticatorOptions {
   readonly emit: Emit
   /** Told what came of each time the issuer was asked for its keys. */
   readonly refreshed?: ((outcome: Refreshed) => void) | undefined
+  /** Where the keys of an issuer are found again that others have had. */
+  readonly keySets?: Commons<KeySet>
+}
+
+export function createKeySets(): Commons<KeySet> {
+  return new Commons((keySet) => keySet.close())
 }
 
 /** Of a token whose signature and parties are right. */
@@ -51,19 +58,27 @@ export class Authenticator {
   readonly #keys: readonly VerificationKey[]
   /** Undefined: the configuration has all keys there are. */
   readonly #keySet: KeySet | undefined
+  readonly #letGo: () => void = () => undefined
   readonly #remembered = new Recent<Verified>(ROOM)
   /** Grows when keys change. */
   #epoch = 0
 
-  constructor({ jwt, emit, refreshed }: AuthenticatorOptions) {
+  constructor({ jwt, emit, refreshed, keySets = createKeySets() }: AuthenticatorOptions) {
     this.#jwt = jwt
     this.#find = compileSources(jwt.sources)
     this.#grants = compileClaims(jwt.claims.filter((condition) => !isTied(condition)))
     this.#keys = openStaticKeys(jwt)
     const isRemote = jwt.jwksUrl !== undefined || jwt.issuerDiscovery
+    if (!isRemote) return
+    const name = keySetName(jwt)
+    const keySet = keySets.take(name, () => new KeySet({ jwt, emit, refreshed }))
     // What a key has verified that is none any more has to be verified again.
-    const changed = (): void => this.#forget()
-    this.#keySet = isRemote ? new KeySet({ jwt, emit, changed, refreshed }) : undefined
+    const stopListening = keySet.onChange(() => this.#forget())
+    this.#keySet = keySet
+    this.#letGo = () => {
+      stopListening()
+      keySets.release(name)
+    }
   }
 
   /** Has the keys of the issuer, without waiting for them. */
@@ -72,7 +87,7 @@ export class Authenticator {
   }
 
   close(): void {
-    this.#keySet?.close()
+    this.#letGo()
   }
 
   authenticate(request: Request): Admitted | Promise<Admitted> {

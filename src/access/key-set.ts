@@ -4,6 +4,7 @@
 import type { JwtConfig } from '../config/jwt.ts'
 import { algorithmsOf, keyOfJwk, parseAlgorithm, pinnedAlgorithms } from '../config/jwt-keys.ts'
 import type { Algorithm } from '../config/jwt-keys.ts'
+import { fingerprint } from '../config/transfer.ts'
 import type { Emit } from '../exchange/event.ts'
 import { Refusal, retryAfter } from '../exchange/refusal.ts'
 import { monotonic, now } from '../primitives/clock.ts'
@@ -25,16 +26,21 @@ const DISCOVERY = '/.well-known/openid-configuration'
 export interface KeySetOptions {
   readonly jwt: JwtConfig
   readonly emit: Emit
-  /** Called when the keys are others than before. */
-  readonly changed: () => void
   /** Told of each time they were asked for. */
   readonly refreshed?: ((outcome: Refreshed) => void) | undefined
 }
 
 export type Refreshed = 'changed' | 'unchanged' | 'failed'
 
+/** The same keys, whatever else is asked of a token. */
+export function keySetName(jwt: JwtConfig): string {
+  const { jwksUrl, issuerDiscovery, issuers, jwksRefreshMs, algorithms } = jwt
+  return fingerprint([jwksUrl, issuerDiscovery, issuers, jwksRefreshMs, algorithms])
+}
+
 export class KeySet {
   readonly #options: KeySetOptions
+  readonly #listeners = new Set<() => void>()
   readonly #closing = new AbortController()
   #keys: readonly VerificationKey[] | undefined
   #written = ''
@@ -50,7 +56,14 @@ export class KeySet {
   }
 
   start(): void {
-    void this.#refresh()
+    const isStarted = this.#refreshing !== undefined || this.#timer !== undefined
+    if (!isStarted) void this.#refresh()
+  }
+
+  /** Called when the keys are others than before. Gives what ends that. */
+  onChange(changed: () => void): () => void {
+    this.#listeners.add(changed)
+    return () => this.#listeners.delete(changed)
   }
 
   close(): void {
@@ -147,7 +160,7 @@ export class KeySet {
     const { algorithms } = this.#options.jwt
     this.#keys = listed.slice(0, MOST_KEYS).flatMap((jwk) => verificationKey(jwk, algorithms))
     this.#written = written
-    this.#options.changed()
+    for (const changed of this.#listeners) changed()
     return 'changed'
   }
 

@@ -27,6 +27,7 @@ import type { Gate } from './gate.ts'
 import type { Introspection } from './introspection.ts'
 import type { PrewarmDesk } from './prewarm-desk.ts'
 import type { TrafficDesk } from './traffic.ts'
+import type { ReloadDesk } from './reload-desk.ts'
 
 export type { CacheDesk, Purged } from './cache-desk.ts'
 export type { Explain, LimitsDesk } from './calls.ts'
@@ -45,7 +46,9 @@ export type { Gate } from './gate.ts'
 export type { Introspection } from './introspection.ts'
 export { createPurging } from './purging.ts'
 export type { TrafficDesk } from './traffic.ts'
+export type { Reload, ReloadDesk, ReloadProblem, ReloadState } from './reload-desk.ts'
 
+/** What may change is looked at for each request. */
 export interface AdminOptions {
   readonly address: Address
   readonly status: Status
@@ -61,6 +64,7 @@ export interface AdminOptions {
   readonly introspection: Introspection
   readonly traffic: TrafficDesk
   readonly logging: LoggingDesk
+  readonly reloads: ReloadDesk
   readonly buckets: ReadonlySet<string>
   readonly emit: Emit
   /** Undefined: there are none. */
@@ -75,7 +79,8 @@ export interface MetricsText {
 export class Admin {
   readonly #options: AdminOptions
   readonly #register: CallRegister
-  readonly #trusted: AddressSet
+  /** Whose word is taken, and the settings that say so. */
+  #trusted: { readonly by: readonly Cidr[]; readonly set: AddressSet }
   readonly #refusals = new Map<RefusalCode, number>()
   readonly #server: Server
   /** Read from its files when somebody first asks for it. */
@@ -84,7 +89,7 @@ export class Admin {
   constructor(options: AdminOptions) {
     this.#options = options
     this.#register = new CallRegister(options.emit)
-    this.#trusted = new AddressSet(options.trustedProxies)
+    this.#trusted = { by: [], set: new AddressSet([]) }
     this.#server = createServer({ headersTimeout: 10_000, requestTimeout: 10_000 }, (...pair) => {
       void this.#answer(...pair)
     })
@@ -155,9 +160,9 @@ export class Admin {
 
   #call(request: IncomingMessage, requestId: string): Promise<Reply> {
     const { gate, desk, explain, limits, prewarm, introspection, buckets } = this.#options
-    const { traffic, logging, status } = this.#options
+    const { traffic, logging, reloads, status } = this.#options
     const { remoteAddress = '' } = request.socket
-    const clientIp = clientAddress(remoteAddress, request.headers, this.#trusted)
+    const clientIp = clientAddress(remoteAddress, request.headers, this.#trustedNow())
     const options = {
       gate,
       register: this.#register,
@@ -169,9 +174,16 @@ export class Admin {
       traffic,
       status,
       logging,
+      reloads,
       buckets,
     }
     return answerCall(request, { clientIp, requestId }, options)
+  }
+
+  #trustedNow(): AddressSet {
+    const { trustedProxies: by } = this.#options
+    if (this.#trusted.by !== by) this.#trusted = { by, set: new AddressSet(by) }
+    return this.#trusted.set
   }
 
   #bug(error: unknown, requestId: string): Refusal {

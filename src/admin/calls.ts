@@ -29,6 +29,8 @@ import { describeOrder, readPrewarmOrder } from './prewarm-order.ts'
 import { readPurgeOrder } from './purge-order.ts'
 import { topAnswer, trafficAnswer } from './traffic.ts'
 import type { TrafficDesk } from './traffic.ts'
+import { reloadAnswer, reloadStateAnswer } from './reload-desk.ts'
+import type { ReloadDesk } from './reload-desk.ts'
 
 export interface CallsOptions {
   /** Undefined: nobody has a role, and there is nothing here. */
@@ -42,6 +44,7 @@ export interface CallsOptions {
   readonly traffic: TrafficDesk
   readonly status: Status
   readonly logging: LoggingDesk
+  readonly reloads: ReloadDesk
   readonly buckets: ReadonlySet<string>
 }
 
@@ -118,6 +121,8 @@ const CALLS: readonly Call[] = [
     role: 'operator',
     run: setLevel,
   },
+  { ...order('reload', '/admin/reload', 'nothing', 'POST', reload), role: 'operator' },
+  look('reload', '/admin/reload', 'nothing', reloadState),
 ]
 
 function plain(answer: (live: Introspection) => Promise<DeskAnswer>): Call['run'] {
@@ -129,6 +134,16 @@ function plain(answer: (live: Introspection) => Promise<DeskAnswer>): Call['run'
 
 async function config(live: Introspection): Promise<DeskAnswer> {
   return { status: 200, value: live.config() }
+}
+
+async function reload({ query }: Asked, { reloads }: CallsOptions): Promise<DeskAnswer> {
+  if (query !== '') throw wrong('A reload has no query.')
+  return reloadAnswer(await reloads.reload())
+}
+
+async function reloadState({ query }: Asked, { reloads }: CallsOptions): Promise<DeskAnswer> {
+  if (query !== '') throw wrong('The state of reloads has no query.')
+  return reloadStateAnswer(reloads.state())
 }
 
 function look(name: string, path: string, below: Call['below'], run: Call['run']): Call {

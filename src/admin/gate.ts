@@ -10,6 +10,7 @@ import type { Claims, Grant, Refreshed } from '../access/access.ts'
 import { ROLES } from '../config/admin.ts'
 import type { AdminConfig, Role } from '../config/admin.ts'
 import type { JwtConfig } from '../config/jwt.ts'
+import { fingerprint } from '../config/transfer.ts'
 import type { Emit } from '../exchange/event.ts'
 import { Refusal } from '../exchange/refusal.ts'
 
@@ -27,6 +28,8 @@ export interface GateOptions {
   readonly emit: Emit
   /** Told what came of each time an issuer was asked for keys. */
   readonly refreshed?: ((outcome: Refreshed) => void) | undefined
+  /** What it verifies tokens by is used again where it is the same. It is to be closed with `leaveTo`. */
+  readonly last?: Gate | undefined
 }
 
 interface Credential {
@@ -46,33 +49,51 @@ export function openGate(options: GateOptions): Gate | undefined {
   const credentials = credentialsOf(options.admin)
   const grants = grantsOf(options)
   if (credentials.length === 0 && grants.length === 0) return undefined
-  const { jwt, emit, refreshed } = options
+  const { jwt, emit, refreshed, last } = options
+  const key = jwt === undefined ? '' : fingerprint(jwt)
   // Not that of a bucket: it verifies where no bucket asks for tokens. It is not started: a thread to which
   // nobody sends a PURGE asks no issuer for keys.
   const authenticator =
     jwt === undefined || grants.length === 0
       ? undefined
-      : new Authenticator({ jwt, emit, refreshed })
-  return new Gate(credentials, grants, authenticator)
+      : (last?.verifierOf(key) ?? new Authenticator({ jwt, emit, refreshed }))
+  return new Gate(credentials, grants, authenticator && { key, authenticator })
+}
+
+/** What tokens of an issuer are verified by, and the settings it was made of. */
+interface Verifier {
+  readonly key: string
+  readonly authenticator: Authenticator
 }
 
 export class Gate {
   readonly #credentials: readonly Credential[]
   readonly #grants: readonly Granted[]
-  readonly #authenticator: Authenticator | undefined
+  readonly #verifier: Verifier | undefined
 
   constructor(
     credentials: readonly Credential[],
     grants: readonly Granted[],
-    authenticator: Authenticator | undefined,
+    verifier: Verifier | undefined,
   ) {
     this.#credentials = credentials
     this.#grants = grants
-    this.#authenticator = authenticator
+    this.#verifier = verifier
   }
 
   close(): void {
-    this.#authenticator?.close()
+    this.#verifier?.authenticator.close()
+  }
+
+  /** Undefined where its own was made of other settings. */
+  verifierOf(key: string): Authenticator | undefined {
+    return this.#verifier?.key === key ? this.#verifier.authenticator : undefined
+  }
+
+  /** Another stands in its place, or goes on standing there. */
+  leaveTo(other: Gate | undefined): void {
+    const own = this.#verifier
+    if (own !== undefined && other?.verifierOf(own.key) !== own.authenticator) this.close()
   }
 
   /** Rejects with the refusal of whoever has no role. */
@@ -81,10 +102,10 @@ export class Gate {
     if (given === undefined) throw no('token_missing', 'Bearer')
     const role = this.#roleOf(given)
     if (role !== undefined) return { role, subject: `token:${role}` }
-    if (this.#authenticator === undefined) {
+    if (this.#verifier === undefined) {
       throw no('token_invalid', 'Bearer error="invalid_token"')
     }
-    const { subject, claims } = await this.#authenticator.identify(given)
+    const { subject, claims } = await this.#verifier.authenticator.identify(given)
     const granted = this.#grantedTo(claims)
     if (granted === undefined) throw tooLittle(subject)
     return { role: granted, subject: `jwt:${subject ?? ''}` }

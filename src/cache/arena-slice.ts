@@ -62,6 +62,10 @@ export class ArenaSlice implements SliceEntry, Lender, Loan {
     return this.#parts.reduce((sum, part) => sum + Arena.costOf(part.byteLength), 0)
   }
 
+  isIn(arena: Arena): boolean {
+    return this.#arena === arena
+  }
+
   get isLent(): boolean {
     return this.#loans > 0
   }

@@ -5,21 +5,25 @@ import { randomUUID } from 'node:crypto'
 
 import { monotonic, now } from '../primitives/clock.ts'
 import type { CacheConfig, RedisConfig } from '../config/cache.ts'
+import { fingerprint } from '../config/transfer.ts'
 import type { CacheCounts } from '../exchange/counts.ts'
 import type { Emit } from '../exchange/event.ts'
 import { openBanStream } from './ban-stream.ts'
 import type { BanStream } from './ban-stream.ts'
+import { DepartedCounts } from './departed-counts.ts'
 import { FillMemory } from './fill-memory.ts'
 import { bucketStatsOf, countsOf, statsOf } from './inspect.ts'
 import type { Inspected, TierCounts } from './inspect.ts'
 import { LookupTally } from './lookup-tally.ts'
 import type { Fills, SliceSettings } from './object-slices.ts'
-import { openTiers } from './open-tiers.ts'
+import { limitsOf, openTier } from './open-tiers.ts'
 import { Purges } from './purge.ts'
-import type { ByTier } from './purge.ts'
+import type { ByTier, PurgesOptions } from './purge.ts'
+import { nextShape, resizeTiers } from './reshape.ts'
 import { RouteCache } from './route-cache.ts'
 import type { RouteIdentity } from './route-cache.ts'
-import type { Tiers } from './tiers.ts'
+import type { Tier } from './tier.ts'
+import { Tiers } from './tiers.ts'
 
 export interface CacheUse {
   /** How long what a soft purge covered may be of use to anyone. */
@@ -29,21 +33,7 @@ export interface CacheUse {
 }
 
 export function openCache(config: CacheConfig, use: CacheUse, emit: Emit): Cache {
-  const { softMs, maxBytesOf } = use
-  const { sliceBytes, fetchSpanBytes, fillMemoryBytes } = config
-  const spanSlices = Math.max(1, Math.floor(fetchSpanBytes / sliceBytes))
-  const { redis } = config
-  const startedAt = now()
-  const trustedFrom = (): number => (fleet === undefined ? ALWAYS : trustedBy(fleet, startedAt))
-  // A folder that was away may come back with bans of others.
-  const onBack = (): void => comeBack(cache)
-  const isAlone = (): boolean => fleet?.isAlone === true
-  const tiers = openTiers(config, emit, { onBack, trustedFrom, isAlone, maxBytesOf })
-  const keepMs = redis?.ttlMs ?? 0
-  const cache = new Cache(tiers, { sliceBytes, spanSlices, fillMemoryBytes, softMs, keepMs })
-  const fleet = redis && joinFleet(redis, cache.purges, emit)
-  cache.fleet = fleet
-  return cache
+  return new Cache(config, use, emit)
 }
 
 const ALWAYS = Number.NEGATIVE_INFINITY
@@ -58,32 +48,34 @@ function trustedBy(fleet: BanStream, startedAt: number): number {
   return fleet.hasCaughtUp ? ALWAYS : startedAt
 }
 
-/** The disk can be used again, and has been as it was left since. */
-function comeBack({ purges, fleet }: Cache): void {
-  purges.restore()
-  // What it lacks of the bans that were read meanwhile is saved to it now, unless it was not there
-  // when they were begun to be read: how far it knew them then has not been looked at.
-  if (fleet !== undefined && !purges.isListeningFromDisk) purges.disown(now())
-}
-
-/** Purges of other nodes come in, and ours go out. */
-function joinFleet(config: RedisConfig, purges: Purges, emit: Emit): BanStream {
+/** Purges of other nodes come in, and ours go out. `isNew`: what is known until where is of another. */
+function joinFleet(config: RedisConfig, purges: Purges, emit: Emit, isNew: boolean): BanStream {
   return openBanStream({
     config,
     nodeId: randomUUID(),
     onBan: (ban) => purges.hear(ban),
     onGap: () => purges.disown(now()),
-    position: { load: () => purges.heardUntil(), save: (id) => purges.keepHeard(id) },
+    position: {
+      load: () => (isNew ? undefined : purges.heardUntil()),
+      save: (id) => purges.keepHeard(id),
+    },
     emit,
     clocks: { now, monotonic },
     random: Math.random,
   })
 }
 
-export interface CacheSettings extends SliceSettings, Pick<CacheUse, 'softMs'> {
-  readonly fillMemoryBytes: number
-  /** How long at least a ban is kept: what is shared may be swept late. */
-  readonly keepMs: number
+/** Where the nodes meet, whatever else is said of it. */
+function meetingPlace(redis: RedisConfig | undefined): string {
+  return fingerprint([redis?.url, redis?.sentinel, redis?.cluster, redis?.db, redis?.keyPrefix])
+}
+
+/** What is ready to be in force. */
+export interface CacheChange {
+  /** In one turn. */
+  apply(): void
+  /** It is not to be. */
+  abandon(): void
 }
 
 export class Cache {
@@ -92,38 +84,86 @@ export class Cache {
   readonly purges: Purges
   /** The other nodes, where there is a Redis to meet them at. */
   fleet: BanStream | undefined
-  readonly #routes = new Map<string, RouteCache>()
+  readonly #emit: Emit
+  readonly #startedAt = now()
   readonly #fills: Fills = new Map()
-  readonly #settings: SliceSettings
+  readonly #tallies = new Map<string, LookupTally>()
+  /** What tiers have counted that are there no more. */
+  readonly #departed = new DepartedCounts()
+  #routes: ReadonlyMap<string, RouteCache> = new Map()
+  #config: CacheConfig
+  #use: CacheUse
 
-  constructor(tiers: Tiers, settings: CacheSettings) {
-    this.tiers = tiers
-    this.#settings = settings
-    this.fillMemory = new FillMemory(settings.fillMemoryBytes)
-    this.purges = new Purges({ bans: tiers.bans, tiers: tiers.all, now, ...settings })
+  constructor(config: CacheConfig, use: CacheUse, emit: Emit) {
+    this.#config = config
+    this.#use = use
+    this.#emit = emit
+    const tiers = config.layers.flatMap((layer) => this.#openTier(layer, config) ?? [])
+    this.tiers = new Tiers(tiers, limitsOf(config, this.#trust))
+    this.fillMemory = new FillMemory(config.fillMemoryBytes)
+    this.purges = new Purges(this.#purgesOptions())
+    this.fleet = config.redis && joinFleet(config.redis, this.purges, emit, false)
   }
 
-  forRoute(identity: RouteIdentity): RouteCache {
-    const { sliceBytes, spanSlices } = this.#settings
-    const settings = { sliceBytes, spanSlices }
-    const tally = new LookupTally(this.tiers.all)
-    const leases = this.tiers.all.find((tier) => tier.leases !== undefined)?.leases
-    const world = { tiers: this.tiers, fills: this.#fills, memory: this.fillMemory, leases }
-    const route = new RouteCache(identity, { ...world, settings, tally })
-    this.#routes.set(identity.bucket, route)
-    return route
+  /** As a bucket's requests see it; what is told of a bucket is told of those that are `serving`. */
+  forRoute(identity: RouteIdentity, settings: CacheConfig = this.#config): RouteCache {
+    const { bucket } = identity
+    const tally = this.#tallies.get(bucket) ?? new LookupTally(this.tiers.all)
+    this.#tallies.set(bucket, tally)
+    const { tiers } = this
+    return new RouteCache(identity, {
+      tiers,
+      fills: this.#fills,
+      memory: this.fillMemory,
+      settings: sliceSettings(settings),
+      tally,
+      get leases() {
+        return tiers.leases
+      },
+    })
+  }
+
+  /** From now on, by bucket. */
+  set serving(routes: ReadonlyMap<string, RouteCache>) {
+    this.#routes = routes
+  }
+
+  /** Opens what another configuration needs, and changes nothing that there is. */
+  async prepare(config: CacheConfig, use: CacheUse): Promise<CacheChange> {
+    const from = this.#config
+    const isNew = meetingPlace(from.redis) !== meetingPlace(config.redis)
+    const next = await nextShape({ tiers: this.tiers.all, fleet: this.fleet }, from, config, {
+      tier: (layer) => this.#openTier(layer, config),
+      fleet: () => config.redis && joinFleet(config.redis, this.purges, this.#emit, isNew),
+    })
+    return {
+      apply: () => {
+        this.#config = config
+        this.#use = use
+        for (const tier of this.tiers.all) if (next.left.includes(tier)) this.#departed.add(tier)
+        this.tiers.replace(next.tiers, limitsOf(config, this.#trust))
+        for (const tally of this.#tallies.values()) tally.follow(next.tiers)
+        this.fleet = next.fleet
+        this.fillMemory.resize(config.fillMemoryBytes)
+        // A folder that is new here may have bans of others, or of an earlier life.
+        this.purges.restore()
+        resizeTiers(next.tiers, config)
+        this.#closeAll(next.left)
+      },
+      abandon: () => this.#closeAll(next.opened),
+    }
   }
 
   /** Of one bucket, or of all. */
   stats(bucket: string | undefined): ByTier<TierCounts> {
     const { all } = this.tiers
     if (bucket === undefined) return statsOf(all)
-    return bucketStatsOf(all, bucket, this.#routes.get(bucket)?.tally)
+    return bucketStatsOf(all, bucket, this.#tallies.get(bucket))
   }
 
   /** Of one of the threads that share a tier it is asked to look what that holds. */
   counts(isToLook: boolean): CacheCounts {
-    const tiers = this.tiers.all.map((tier) => countsOf(tier, isToLook))
+    const tiers = this.#departed.addedTo(this.tiers.all.map((tier) => countsOf(tier, isToLook)))
     return { tiers, fillBytes: this.fillMemory.heldBytes, buckets: [...this.#routes.keys()] }
   }
 
@@ -137,6 +177,63 @@ export class Cache {
     // A sweep under way ends where its tier does.
     await Promise.all([this.purges.close(), this.tiers.close()])
   }
+
+  readonly #trust = {
+    trustedFrom: (): number => {
+      const { fleet } = this
+      return fleet === undefined ? ALWAYS : trustedBy(fleet, this.#startedAt)
+    },
+  }
+
+  #openTier(layer: CacheConfig['layers'][number], config: CacheConfig): Tier | undefined {
+    return openTier(layer, config, this.#emit, {
+      ...this.#trust,
+      // A folder that was away may come back with bans of others.
+      onBack: () => this.#comeBack(),
+      isAlone: () => this.fleet?.isAlone === true,
+      maxBytesOf: (bucket) => this.#use.maxBytesOf(bucket),
+    })
+  }
+
+  /** The disk can be used again, and has been as it was left since. */
+  #comeBack(): void {
+    const { purges, fleet } = this
+    purges.restore()
+    // What it lacks of the bans that were read meanwhile is saved to it now, unless it was not there
+    // when they were begun to be read: how far it knew them then has not been looked at.
+    if (fleet !== undefined && !purges.isListeningFromDisk) purges.disown(now())
+  }
+
+  #purgesOptions(): PurgesOptions {
+    const { tiers } = this
+    const current = (): CacheUse & { readonly keepMs: number } => ({
+      ...this.#use,
+      keepMs: this.#config.redis?.ttlMs ?? 0,
+    })
+    return {
+      bans: tiers.bans,
+      now,
+      get tiers() {
+        return tiers.all
+      },
+      get softMs() {
+        return current().softMs
+      },
+      get keepMs() {
+        return current().keepMs
+      },
+    }
+  }
+
+  #closeAll(all: readonly (Tier | BanStream)[]): void {
+    for (const one of all) {
+      one.close().catch((error: unknown) => this.#emit({ kind: 'bug', error }))
+    }
+  }
+}
+
+function sliceSettings({ sliceBytes, fetchSpanBytes }: CacheConfig): SliceSettings {
+  return { sliceBytes, spanSlices: Math.max(1, Math.floor(fetchSpanBytes / sliceBytes)) }
 }
 
 export { describeRule } from './ban.ts'

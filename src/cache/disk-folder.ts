@@ -23,7 +23,8 @@ import type { Entry } from './tier.ts'
 
 export interface FolderTerms {
   readonly folder: string
-  readonly maxBytes: number
+  /** It may change. */
+  readonly maxBytes: () => number
   readonly maxBytesOf: (bucket: string) => number | undefined
   readonly maxPendingBytes: number
   readonly now: () => number
@@ -91,6 +92,11 @@ export class DiskFolder implements Place {
 
   remove(key: string): Promise<void> {
     return this.#writer.remove(key)
+  }
+
+  /** What is there may be more than there may be now. */
+  trim(): Promise<void> {
+    return this.#writer.trim()
   }
 
   /** What is to be done every few seconds. */

@@ -10,7 +10,8 @@ import { patiently } from './disk-patience.ts'
 
 export interface RoomTerms {
   readonly folder: string
-  readonly maxBytes: number
+  /** It may change. */
+  readonly maxBytes: () => number
   /** Of one bucket; undefined for as much as there is. */
   readonly maxBytesOf: (bucket: string) => number | undefined
   readonly counts: RoomCounts
@@ -45,7 +46,7 @@ export class DiskRoom {
 
   /** How many of these, at least one, may come at once. */
   partOf(changes: readonly Change[]): number {
-    const most = Math.min(MOST_AT_ONCE, this.#terms.maxBytes / SHARE_AT_ONCE)
+    const most = Math.min(MOST_AT_ONCE, this.#terms.maxBytes() / SHARE_AT_ONCE)
     const sums = new Map<string, number>()
     let bytes = 0
     for (const [count, { row }] of changes.entries()) {
@@ -68,7 +69,7 @@ export class DiskRoom {
       const own = rows.filter(({ facts }) => facts.bucket === bucket)
       if (most !== undefined) await this.#evictFor(bytesOf(own), most, bucket)
     }
-    await this.#evictFor(bytesOf(rows), maxBytes)
+    await this.#evictFor(bytesOf(rows), maxBytes())
   }
 
   /** What is there may be more than there may be now: it is from before, or of others. */
@@ -78,12 +79,12 @@ export class DiskRoom {
       const most = maxBytesOf(bucket)
       if (most !== undefined) await this.#evictFor(0, most, bucket)
     }
-    await this.#evictFor(0, maxBytes)
+    await this.#evictFor(0, maxBytes())
   }
 
   #mostOf(bucket: string): number {
-    const { maxBytes, maxBytesOf } = this.#terms
-    return Math.min(maxBytes, maxBytesOf(bucket) ?? maxBytes)
+    const maxBytes = this.#terms.maxBytes()
+    return Math.min(maxBytes, this.#terms.maxBytesOf(bucket) ?? maxBytes)
   }
 
   /** Of one bucket, or of all. */

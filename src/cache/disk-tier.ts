@@ -40,6 +40,7 @@ export function openDiskTier(options: DiskTierOptions): DiskTier {
 export class DiskTier implements Tier {
   readonly name = 'disk'
   readonly #options: DiskTierOptions
+  readonly #room: { maxBytes: number }
   readonly #timer: NodeJS.Timeout
   readonly #counts = {
     hits: 0,
@@ -60,6 +61,7 @@ export class DiskTier implements Tier {
 
   constructor(options: DiskTierOptions) {
     this.#options = options
+    this.#room = { maxBytes: options.maxBytes }
     try {
       this.#folder = this.#open()
     } catch (error) {
@@ -68,6 +70,13 @@ export class DiskTier implements Tier {
     this.#timer = setInterval(() => this.#tend(), options.tendMs ?? TEND_MS)
     this.#timer.unref()
     this.#tend()
+  }
+
+  /** From now on; what is too much goes behind it, and as much as each bucket has too much of. */
+  resize(maxBytes: number): Promise<void> {
+    if (this.#room.maxBytes === maxBytes) return Promise.resolve()
+    this.#room.maxBytes = maxBytes
+    return this.#with(undefined, (folder) => folder.trim())
   }
 
   get(key: string): Entry | undefined | Promise<Entry | undefined> {
@@ -184,10 +193,17 @@ export class DiskTier implements Tier {
   }
 
   #open(): DiskFolder {
-    const { folder, maxBytes, maxBytesOf = () => undefined, now } = this.#options
+    const { folder, maxBytesOf = () => undefined, now } = this.#options
+    const own = this.#room
     const { maxPendingBytes = MAX_PENDING_BYTES } = this.#options
-    const room = { maxBytes, maxBytesOf, maxPendingBytes }
-    return new DiskFolder({ folder, ...room, now, counts: this.#counts })
+    return new DiskFolder({
+      folder,
+      maxBytes: () => own.maxBytes,
+      maxBytesOf,
+      maxPendingBytes,
+      now,
+      counts: this.#counts,
+    })
   }
 
   #tend(): void {

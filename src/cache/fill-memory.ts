@@ -5,10 +5,15 @@
 export const SLICES_OF_A_FILL = 3
 
 export class FillMemory {
-  readonly #maxBytes: number
+  #maxBytes: number
   #heldBytes = 0
 
   constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes
+  }
+
+  /** For what is begun from now on. */
+  resize(maxBytes: number): void {
     this.#maxBytes = maxBytes
   }
 

@@ -11,10 +11,15 @@ interface Count {
 }
 
 export class LookupTally {
-  readonly #counts: readonly Count[]
+  #counts: readonly Count[]
 
   constructor(tiers: readonly Tier[]) {
     this.#counts = tiers.map(({ name }) => ({ name, hits: 0, misses: 0 }))
+  }
+
+  /** They are others from now on, or in another order; what was counted is kept. */
+  follow(tiers: readonly Tier[]): void {
+    this.#counts = tiers.map(({ name }) => ({ name, ...this.of(name) }))
   }
 
   /** They were asked in their order, up to the one that had it. */

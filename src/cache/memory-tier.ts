@@ -8,7 +8,8 @@ import { setImmediate } from 'node:timers/promises'
 
 import { hashText } from '../primitives/hash-text.ts'
 import { Arena } from './arena.ts'
-import { ArenaSlice } from './arena-slice.ts'
+import type { ArenaSlice } from './arena-slice.ts'
+import { Arenas } from './arenas.ts'
 import { memoryBytesOf } from './memory-bytes.ts'
 import { MOST_SPARED, Residency } from './residency.ts'
 import { Queue, Resident } from './resident.ts'
@@ -34,7 +35,8 @@ interface Tally {
 }
 
 interface Kept {
-  readonly entry: HeadEntry | ArenaSlice
+  /** A slice may be moved. */
+  entry: HeadEntry | ArenaSlice
   readonly tally: Tally
   /** Its place in the share of its bucket. */
   place: Resident<Resident<Kept>> | undefined
@@ -47,6 +49,7 @@ const PLACE_BYTES = 96
 /** Beside the arena, what was let go stays until it is collected: so much of what is there. */
 const SHARE_UNCOLLECTED = 0.4
 const WALKED_AT_ONCE = 1000
+const MOVED_AT_ONCE = 8
 /** How much may go for a slice that the arena has no room for where there should be some. */
 const MOST_EVICTED = 4
 const NO_BYTES = new Uint8Array(0)
@@ -58,7 +61,7 @@ export class MemoryTier implements Tier {
   readonly #residency: Residency<Kept>
   readonly #residents = new Map<string, Resident<Kept>>()
   readonly #tallies = new Map<string, Tally>()
-  readonly #arena: Arena
+  readonly #arenas: Arenas
   /** Of the arena, what has left and is still being read. */
   #leftBytes = 0
   #hits = 0
@@ -69,7 +72,7 @@ export class MemoryTier implements Tier {
   constructor({ maxBytes, now, maxBytesOf = () => undefined }: MemoryTierOptions) {
     this.#now = now
     this.#maxBytesOf = maxBytesOf
-    this.#arena = new Arena(maxBytes)
+    this.#arenas = new Arenas(maxBytes)
     this.#residency = new Residency(maxBytes, {
       evict: (resident) => this.#evict(resident),
       isInUse: ({ value }) => isLent(value.entry),
@@ -134,6 +137,17 @@ export class MemoryTier implements Tier {
     this.#forget(resident)
   }
 
+  /** From now on. Settles when what is kept lies where it is to lie. */
+  async resize(maxBytes: number): Promise<void> {
+    const mustMove = this.#arenas.resize(maxBytes)
+    this.#residency.resize(maxBytes, this.#leftBytes)
+    for (const [bucket, tally] of this.#tallies) {
+      const max = this.#maxBytesOf(bucket)
+      if (max !== undefined) this.#makeRoomIn(tally, 0, max)
+    }
+    if (mustMove) await this.#moveAll()
+  }
+
   async sweep(matches: (facts: EntryFacts) => boolean): Promise<Swept> {
     return this.#walk(matches, (key) => this.remove(key))
   }
@@ -174,9 +188,28 @@ export class MemoryTier implements Tier {
     const { byteLength } = slice.bytes
     const least = this.#residency.bytes - MOST_EVICTED * byteLength
     for (;;) {
-      const copy = ArenaSlice.keep(slice, this.#arena, this.#onFree)
+      const copy = this.#arenas.keep(slice, this.#onFree)
       if (copy !== undefined || this.#residency.bytes < least) return copy
       if (!this.#residency.evictOne()) return undefined
+    }
+  }
+
+  /** What finds no room where it is to lie, goes. */
+  async #moveAll(): Promise<void> {
+    let moved = 0
+    for (const resident of this.#residents.values()) {
+      const { entry } = resident.value
+      if (entry.kind === 'head' || this.#arenas.has(entry)) continue
+      const copy = this.#arenas.keep(entry, this.#onFree)
+      if (copy === undefined) {
+        this.#residency.remove(resident)
+        this.#evict(resident)
+      } else {
+        resident.value.entry = copy
+        this.#letGo(entry)
+      }
+      moved += 1
+      if (moved % MOVED_AT_ONCE === 0) await setImmediate()
     }
   }
 

@@ -7,7 +7,7 @@ import { openDiskTier } from './disk-tier.ts'
 import { MemoryTier } from './memory-tier.ts'
 import { openRedisTier } from './redis-tier.ts'
 import type { Tier } from './tier.ts'
-import { Tiers } from './tiers.ts'
+import type { TierLimits } from './tiers.ts'
 
 export interface TiersUse {
   /** Called when a tier that was lost can be used again. */
@@ -20,19 +20,19 @@ export interface TiersUse {
   readonly maxBytesOf: (bucket: string) => number | undefined
 }
 
-export function openTiers(config: CacheConfig, emit: Emit, use: TiersUse): Tiers {
-  const tiers = config.layers
-    .map((layer) => openTier(layer, config, emit, use))
-    .filter((tier) => tier !== undefined)
-  const { memory, redis } = config
+export function limitsOf(
+  { memory, redis }: CacheConfig,
+  { trustedFrom }: Pick<TiersUse, 'trustedFrom'>,
+): TierLimits {
   const maxObjectBytes = {
     memory: memory.maxItemBytes,
     ...(redis && { redis: redis.maxItemBytes }),
   }
-  return new Tiers(tiers, { maxObjectBytes, trustedFrom: use.trustedFrom })
+  return { maxObjectBytes, trustedFrom }
 }
 
-function openTier(
+/** Undefined where there is no Redis to keep anything in. */
+export function openTier(
   layer: CacheConfig['layers'][number],
   { memory, disk, redis }: CacheConfig,
   emit: Emit,

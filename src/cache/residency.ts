@@ -26,20 +26,32 @@ export interface ResidencyRules<Value> {
 }
 
 export class Residency<Value> {
-  readonly #maxBytes: number
+  #maxBytes: number
+  /** With what is known of those who went. */
+  #allBytes: number
   readonly #evict: (resident: Resident<Value>) => void
   readonly #isInUse: (resident: Resident<Value>) => boolean
   readonly #new = new Queue<Value>()
   readonly #main = new Queue<Value>()
-  readonly #gone: GhostList
+  #gone: GhostList
   /** One after another, since somebody went. */
   #spared = 0
 
   constructor(maxBytes: number, { evict, isInUse = () => false }: ResidencyRules<Value>) {
     this.#gone = new GhostList(maxBytes / BYTES_PER_GHOST, maxBytes)
+    this.#allBytes = maxBytes
     this.#maxBytes = maxBytes - this.#gone.ownBytes
     this.#evict = evict
     this.#isInUse = isInUse
+  }
+
+  /** Whoever must go where there is less room now, goes. */
+  resize(maxBytes: number, othersBytes: number): void {
+    if (maxBytes === this.#allBytes) return
+    this.#allBytes = maxBytes
+    this.#gone = new GhostList(maxBytes / BYTES_PER_GHOST, maxBytes)
+    this.#maxBytes = maxBytes - this.#gone.ownBytes
+    this.makeRoom(0, othersBytes)
   }
 
   get bytes(): number {

@@ -71,7 +71,8 @@ export class RouteCache {
     const { bucket, origin } = identity
     this.bucket = bucket
     this.#identity = identity
-    this.#origin = digest(`${bucket}\n${origin}`)
+    // Of slices of one length nothing can be made of those of another.
+    this.#origin = digest(`${bucket}\n${origin}\n${world.settings.sliceBytes}`)
     this.#world = world
   }
 

@@ -3,6 +3,7 @@
 
 import { Bans } from './bans.ts'
 import type { Ban } from './ban.ts'
+import type { Leases } from './lease.ts'
 import type { Entry, Tier, TierName } from './tier.ts'
 import { ownBytes } from './tier.ts'
 
@@ -47,15 +48,28 @@ export interface TierLimits {
 
 export class Tiers {
   readonly bans = new Bans()
-  /** In their order. */
-  readonly all: readonly Tier[]
-  readonly #tiers: readonly Tier[]
-  readonly #limits: TierLimits
+  #tiers: readonly Tier[]
+  #limits: TierLimits
   /** What the tiers that take their time do not show yet; without an entry, it is being removed. */
   readonly #pending = new Map<string, Pending>()
 
   constructor(tiers: readonly Tier[], limits: TierLimits) {
-    this.all = tiers
+    this.#tiers = tiers
+    this.#limits = limits
+  }
+
+  /** In their order. */
+  get all(): readonly Tier[] {
+    return this.#tiers
+  }
+
+  /** Where nodes agree who fetches what; undefined where no other node finds what is kept here. */
+  get leases(): Leases | undefined {
+    return this.#tiers.find(({ leases }) => leases !== undefined)?.leases
+  }
+
+  /** From now on. What was asked of the others before may still come. */
+  replace(tiers: readonly Tier[], limits: TierLimits): void {
     this.#tiers = tiers
     this.#limits = limits
   }

@@ -33,6 +33,7 @@ test('a bucket with a name, a prefix and an S3 bucket is a whole configuration',
       shutdown: { drainMs: 30_000, lameDuckMs: 0 },
       securityHeaders: true,
       serverTiming: false,
+      isWatched: false,
     },
     jwt: undefined,
     buckets: [

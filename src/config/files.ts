@@ -18,6 +18,8 @@ export interface ReadFiles {
   readonly problems: readonly Problem[]
   readonly warnings: readonly Problem[]
   readonly files: readonly string[]
+  /** Where files were looked for that `include` names, there or not. */
+  readonly places: readonly string[]
   /** False when something that was to be read could not be: what seems missing may stand there. */
   readonly isWhole: boolean
 }
@@ -25,9 +27,9 @@ export interface ReadFiles {
 export function readFiles(file: string, env: Environment): ReadFiles {
   const reading = startReading(env)
   readFile(file, { path: '', file }, reading)
-  const { sources, problems, warnings, seen, isWhole } = reading
+  const { sources, problems, warnings, seen, places, isWhole } = reading
   const files = [...seen.values()].map((entry) => entry.file)
-  return { sources, problems, warnings, files, isWhole }
+  return { sources, problems, warnings, files, places, isWhole }
 }
 
 interface Reading {
@@ -37,11 +39,13 @@ interface Reading {
   readonly warnings: Problem[]
   /** By real path, so that a link to a file is that file. */
   readonly seen: Map<string, { readonly file: string; isOpen: boolean }>
+  readonly places: string[]
   isWhole: boolean
 }
 
 function startReading(env: Environment): Reading {
-  return { env, sources: [], problems: [], warnings: [], seen: new Map(), isWhole: true }
+  const found = { sources: [], problems: [], warnings: [], seen: new Map(), places: [] }
+  return { env, ...found, isWhole: true }
 }
 
 function reportUnread(problem: Problem, reading: Reading): void {
@@ -107,6 +111,7 @@ function readInclude(pattern: Tree, at: NamedAt, reading: Reading): void {
     return reportUnread({ ...at, message }, reading)
   }
   const path = isAbsolute(text) ? text : join(dirname(at.file), text)
+  reading.places.push(path)
   const isPattern = /[*?]/.test(basename(path))
   const matches = isPattern ? matchFiles(path) : [path]
   if (matches.length === 0) reading.warnings.push({ ...at, message: `${text} matches no file` })

@@ -40,6 +40,8 @@ export interface ServerConfig {
   readonly securityHeaders: boolean
   /** Answers say what took how long. */
   readonly serverTiming: boolean
+  /** The configuration is read again when its files change. */
+  readonly isWatched: boolean
 }
 
 export interface LimitsConfig {
@@ -97,6 +99,7 @@ export const serverSchema = section(
     }).prefault({}),
     security_headers: flag().prefault(true),
     server_timing: flag().prefault(false),
+    reload: section({ watch: flag().prefault(false) }).prefault({}),
   },
   onePort,
   oneSpelling,
@@ -145,6 +148,7 @@ export function toServer(settings: ServerSettings, folder: string): ServerConfig
     shutdown: { drainMs: drain, lameDuckMs: lame_duck },
     securityHeaders: settings.security_headers,
     serverTiming: settings.server_timing,
+    isWatched: settings.reload.watch,
   }
 }
 
@@ -181,5 +185,6 @@ export function printServer(server: ServerConfig): object {
     },
     security_headers: server.securityHeaders,
     server_timing: server.serverTiming,
+    reload: { watch: server.isWatched },
   }
 }

@@ -99,6 +99,22 @@ export type Event =
       readonly reason?: string
       readonly lost: number
     }
+  | {
+      /** In all threads. */
+      readonly kind: 'config-reloaded'
+      readonly trigger: string
+      readonly generation: number
+      readonly changes: number
+      /** What is odd about it and no reason to refuse it. */
+      readonly warnings?: readonly string[] | undefined
+    }
+  | {
+      /** The one before stays in force. */
+      readonly kind: 'config-refused'
+      readonly trigger: string
+      readonly generation: number
+      readonly problems: readonly string[]
+    }
   | { readonly kind: 'draining'; readonly reason: string }
   | { readonly kind: 'drained'; readonly cut: number }
   | { readonly kind: 'bug'; readonly error: unknown; readonly requestId?: string }

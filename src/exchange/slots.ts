@@ -8,6 +8,8 @@ export class RequestSlots {
   readonly limit: number
   readonly #count: LaneCount
   readonly #cause: string
+  #held = 0
+  #released: (() => void) | undefined
 
   /** `of` whom they are, for the log. */
   constructor(count: LaneCount, limit: number, of: string) {
@@ -24,10 +26,21 @@ export class RequestSlots {
   /** Throws where all are taken. */
   take(): void {
     if (!this.#count.tryAdd(this.limit)) throw this.#refusal()
+    this.#held += 1
   }
 
   giveBack(): void {
     this.#count.remove()
+    this.#held -= 1
+    if (this.#held === 0) this.#released?.()
+  }
+
+  /** When everybody who has taken a place here, and not of others who count with it, has given it back. */
+  allGivenBack(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#held === 0) resolve()
+      else this.#released = resolve
+    })
   }
 
   /** Throws as `take` would now, and takes nothing. */

@@ -6,12 +6,12 @@ import { after, test } from 'node:test'
 
 import { loadConfig } from '../config/config.ts'
 import type { Config } from '../config/config.ts'
-import { PolicyTally } from '../access/access.ts'
-import { OriginTally } from '../origin/origin.ts'
+import { Holdings } from '../primitives/commons.ts'
 import type { Route } from '../proxy/proxy.ts'
 import { compile } from './compile.ts'
 import { createSharedMemory, Shared } from './shared.ts'
 import type { Compiled } from './compile.ts'
+import { LiveStore } from './store.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'compile-'))
 after(() => rmSync(folder, { recursive: true, force: true }))
@@ -36,8 +36,8 @@ async function compiled(config: Config, look: (compiled: Compiled) => void): Pro
     config,
     cache: undefined,
     limits: undefined,
-    tallyOf: () => new OriginTally(),
-    policyTally: new PolicyTally(),
+    store: new LiveStore(),
+    holdings: new Holdings(),
     shared: new Shared(createSharedMemory(config, 1), 0),
     random: () => 0,
     emit: () => undefined,

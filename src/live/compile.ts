@@ -2,33 +2,33 @@
 // here.
 
 import { AddressSet } from '../primitives/cidr.ts'
+import type { Holdings } from '../primitives/commons.ts'
 import { namesIn } from '../primitives/template.ts'
 import type { BucketConfig } from '../config/buckets.ts'
 import type { JwtConfig } from '../config/jwt.ts'
 import type { Config } from '../config/config.ts'
+import { fingerprint } from '../config/transfer.ts'
 import type { Emit } from '../exchange/event.ts'
 import { RequestSlots } from '../exchange/slots.ts'
 import { compileCors } from '../http/cors.ts'
 import type { CorsPolicy } from '../http/cors.ts'
 import { Access, Authenticator, compileTies, Policy } from '../access/access.ts'
-import type { PolicyTally, Refreshed, Tie } from '../access/access.ts'
+import type { Tie } from '../access/access.ts'
 import type { Cache, CachePolicy } from '../cache/cache.ts'
 import { createTrail, Origin } from '../origin/origin.ts'
-import type { OriginForesight, OriginTally } from '../origin/origin.ts'
+import type { OriginForesight } from '../origin/origin.ts'
 import { Bandwidth, CachedOrigin, compileSite, ObjectIntake, shareListing } from '../proxy/proxy.ts'
 import type { Route, RouteRules, Snapshot, Website } from '../proxy/proxy.ts'
 import { RouteTable } from '../routing/routing.ts'
 import type { LiveLimits } from './limits.ts'
 import type { Shared } from './shared.ts'
+import { identityOf } from './store.ts'
+import type { LiveStore } from './store.ts'
 import { taggerFor } from './tags.ts'
 
 export interface Compiled {
   readonly snapshot: Snapshot
   readonly origins: ReadonlyMap<string, Origin>
-  /** Those that verify tokens; their keys may have to be had. */
-  readonly authenticators: readonly Authenticator[]
-  /** Those that are asked; they have connections. */
-  readonly policies: readonly Policy[]
 }
 
 export interface CompileOptions {
@@ -40,34 +40,26 @@ export interface CompileOptions {
   readonly emit: Emit
   /** Undefined: there are none. */
   readonly limits: LiveLimits | undefined
-  /** Where what becomes of a bucket's questions is counted. */
-  readonly tallyOf: (bucket: string) => OriginTally
-  /** Where what policies decide is counted. */
-  readonly policyTally: PolicyTally
   /** What counts in all threads. */
   readonly shared: Shared
-  /** Told what came of each time an issuer was asked for its keys. */
-  readonly refreshed?: (outcome: Refreshed) => void
+  /** Where what outlives a configuration is found again. */
+  readonly store: LiveStore
+  /** Of this one. */
+  readonly holdings: Holdings
 }
 
 export function compile(options: CompileOptions): Compiled {
-  const { config, cache, random, emit, limits: rates, tallyOf, shared } = options
+  const { config, cache, limits: rates, shared } = options
   const { limits, securityHeaders, trustedProxies, maxConcurrentRequests } = config.server
   const common = commonHeaders(securityHeaders)
   const origins = new Map<string, Origin>()
-  const authenticators = new Map<JwtConfig, Authenticator>()
-  const policies: Policy[] = []
   const routes = config.buckets.map((bucket) => {
-    const { name, s3 } = bucket
-    const tally = tallyOf(name)
-    const places = shared.originSlotsOf(bucket)
-    const origin = new Origin({ bucket: name, config: s3, random, emit, tally, places })
+    const origin = originOf(bucket, options)
     origins.set(bucket.name, origin)
     const askFor = askerFor(origin, bucket.hideForbidden)
     const foreseeOrigin = (): OriginForesight => origin.foresee()
     const policy = policyFor(bucket, options)
-    if (policy !== undefined) policies.push(policy)
-    const cached = cache && cachedOrigin(bucket, cache, askFor, random)
+    const cached = cache && cachedOrigin(bucket, cache, askFor, options)
     return {
       prefix: bucket.pathPrefix,
       hosts: bucket.hosts,
@@ -76,7 +68,7 @@ export function compile(options: CompileOptions): Compiled {
         access: new Access({
           ipFilter: bucket.ipFilter,
           signedUrls: bucket.signedUrls,
-          ...tokensFor(bucket, config.jwt, (jwt) => authenticatorFor(jwt, authenticators, options)),
+          ...tokensFor(bucket, config.jwt, (jwt) => authenticatorFor(jwt, options)),
           limits: rates?.of(bucket),
           policy,
         }),
@@ -100,14 +92,39 @@ export function compile(options: CompileOptions): Compiled {
     serverTiming: config.server.serverTiming,
     commonHeaders: common,
   }
-  return { snapshot, origins, authenticators: [...authenticators.values()], policies }
+  return { snapshot, origins }
+}
+
+function originOf(bucket: BucketConfig, options: CompileOptions): Origin {
+  const { random, emit, shared, store, holdings } = options
+  const { name, s3 } = bucket
+  const tally = store.tallyOf(name)
+  const { replicas } = store
+  // The places outlive their limits, and a bucket that was away for a while.
+  const places = shared.originSlotsOf(bucket)
+  const key = originKey(bucket, options)
+  return holdings.take(
+    store.origins,
+    key,
+    () => new Origin({ bucket: name, config: s3, random, emit, tally, places, store: replicas }),
+  )
+}
+
+function originKey(bucket: BucketConfig, { shared, store }: CompileOptions): string {
+  return fingerprint([bucket.name, bucket.s3, store.numberOf(shared.originSlotsOf(bucket))])
 }
 
 function policyFor(
   { name, authorization: config }: BucketConfig,
-  { policyTally: tally, emit }: CompileOptions,
+  { store, holdings, emit }: CompileOptions,
 ): Policy | undefined {
-  return config && new Policy({ bucket: name, config, tally, emit })
+  const { policies, policyTally: tally } = store
+  if (config === undefined) return undefined
+  return holdings.take(
+    policies,
+    fingerprint([name, config]),
+    () => new Policy({ bucket: name, config, tally, emit }),
+  )
 }
 
 /** Who may say who they are, and what that must have to do with the path. */
@@ -126,12 +143,14 @@ function tokensFor(
 /** Buckets of one section have their keys, and what they remember, in common. */
 function authenticatorFor(
   jwt: JwtConfig,
-  known: Map<JwtConfig, Authenticator>,
-  { emit, refreshed }: CompileOptions,
+  { emit, store, holdings }: CompileOptions,
 ): Authenticator {
-  const authenticator = known.get(jwt) ?? new Authenticator({ jwt, emit, refreshed })
-  known.set(jwt, authenticator)
-  return authenticator
+  return holdings.take(store.authenticators, identityOf(jwt), () => {
+    const { refreshed, keySets } = store
+    const authenticator = new Authenticator({ jwt, emit, refreshed, keySets })
+    authenticator.start()
+    return authenticator
+  })
 }
 
 function slotsOf(
@@ -179,15 +198,24 @@ function cachedOrigin(
   bucket: BucketConfig,
   cache: Cache,
   askFor: Route['askFor'],
-  random: () => number,
+  options: CompileOptions,
 ): CachedOrigin | undefined {
   if (!bucket.cache.enabled) return undefined
-  const policy: CachePolicy = { ...bucket.cache, honourRequestDirectives: true }
-  const route = cache.forRoute({ bucket: bucket.name, origin: originIdentity(bucket) })
-  const tagsOf = taggerFor(bucket.cache.tags)
+  const { config, random, store, holdings } = options
+  const { name, hideForbidden, cache: own } = bucket
+  const { sliceBytes, fetchSpanBytes } = config.cache
   const checksTokens = bucket.auth.enabled || bucket.signedUrls.enabled
-  const intake = new ObjectIntake({ cache: route, policy, checksTokens, tagsOf, random, askFor })
-  return new CachedOrigin({ cache: route, policy, intake, askFor, createTrail })
+  const origin = originKey(bucket, options)
+  const what = [origin, hideForbidden, own, checksTokens, sliceBytes, fetchSpanBytes]
+  // With what is under way in it: nobody asks twice because of a change that is none here.
+  return holdings.take(store.cached, fingerprint(what), () => {
+    const policy: CachePolicy = { ...own, honourRequestDirectives: true }
+    const identity = { bucket: name, origin: originIdentity(bucket) }
+    const route = cache.forRoute(identity, config.cache)
+    const tagsOf = taggerFor(own.tags)
+    const intake = new ObjectIntake({ cache: route, policy, checksTokens, tagsOf, random, askFor })
+    return new CachedOrigin({ cache: route, policy, intake, askFor, createTrail })
+  })
 }
 
 /** Where a bucket's objects come from: entries of one place are not those of another. */

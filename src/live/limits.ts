@@ -11,17 +11,19 @@ import {
   placeLimit,
   RateLimits,
 } from '../access/access.ts'
-import type { AccessLimits, LimitWorld } from '../access/access.ts'
+import type { AccessLimits, FleetOptions, LimitWorld } from '../access/access.ts'
 import { RedisLink } from '../cache/cache.ts'
 import type { RedisConfig } from '../config/cache.ts'
 import type { BucketConfig } from '../config/buckets.ts'
 import type { Config } from '../config/config.ts'
+import { fingerprint } from '../config/transfer.ts'
 import { printRateLimit } from '../config/rate-limit.ts'
 import type { RateLimitConfig } from '../config/rate-limit.ts'
-import type { LimitCount } from '../exchange/counts.ts'
 import type { Emit } from '../exchange/event.ts'
 import { now } from '../primitives/clock.ts'
-import { allocateSpent } from '../primitives/spent-table.ts'
+import { Commons } from '../primitives/commons.ts'
+import type { Holdings } from '../primitives/commons.ts'
+import { allocateSpent, resizeSpent, roomOf } from '../primitives/spent-table.ts'
 import type { SpentMemory } from '../primitives/spent-table.ts'
 
 /** What one thread knows of them. */
@@ -44,12 +46,39 @@ export interface LimitAccount {
   readonly keys: number | undefined
 }
 
-/** For all threads of a process; undefined where there are no limits. */
-export function allocateLimits({ rateLimiting, buckets }: Config): SpentMemory | undefined {
-  const { enabled, limits, maxKeys } = rateLimiting
-  if (!enabled || (limits.length === 0 && buckets.every(({ rateLimit }) => rateLimit.length === 0)))
-    return undefined
-  return allocateSpent(maxKeys, new Uint32Array(new Uint8Array(randomBytes(16)).buffer))
+type LimitsConfig = Pick<Config, 'rateLimiting' | 'buckets'>
+
+export function hasLimits({ rateLimiting: { enabled, limits }, buckets }: LimitsConfig): boolean {
+  return enabled && (limits.length > 0 || buckets.some(({ rateLimit }) => rateLimit.length > 0))
+}
+
+/** For all threads of a process; what is known was spent, even where nothing is limited for a while. */
+export function allocateLimits(
+  config: LimitsConfig,
+  known: SpentMemory | undefined,
+): SpentMemory | undefined {
+  const { maxKeys } = config.rateLimiting
+  if (!hasLimits(config)) return known
+  if (known === undefined) {
+    return allocateSpent(maxKeys, new Uint32Array(new Uint8Array(randomBytes(16)).buffer))
+  }
+  const isFitting = roomOf(known) === Math.ceil(maxKeys / 8) * 8
+  return isFitting ? known : resizeSpent(known, maxKeys, Math.random)
+}
+
+/** The way to the other nodes. */
+interface Fleet {
+  readonly link: RedisLink
+  readonly counts: FleetCounts
+}
+
+/** What outlives a configuration of limits. */
+export class LimitStore {
+  readonly tally = new LimitTally()
+  readonly fleets = new Commons<Fleet>(({ link, counts }) => {
+    counts.close()
+    link.close()
+  })
 }
 
 interface LiveLimitsOptions {
@@ -57,33 +86,30 @@ interface LiveLimitsOptions {
   readonly memory: SpentMemory
   readonly random: () => number
   readonly emit: Emit
+  readonly store: LimitStore
+  readonly holdings: Holdings
 }
 
 export class LiveLimits {
   readonly #config: Config
   readonly #world: LimitWorld
-  readonly #link: RedisLink | undefined
 
-  constructor({ config, memory, random, emit }: LiveLimitsOptions) {
+  constructor(options: LiveLimitsOptions) {
+    const { config, memory, random, store: known } = options
     const { store, ipv6Prefix, fleetSize, headers } = config.rateLimiting
     const networks = new Networks(ipv6Prefix)
     const counts = new LocalCounts(memory, networks, random)
     const { redis } = config.cache
-    const isShared = store === 'redis' && redis !== undefined
     this.#config = config
-    this.#link = isShared ? linkTo(redis, random, emit) : undefined
+    const key = fingerprint([redis, counts.id, fleetSize, ipv6Prefix])
     const fleet =
-      this.#link &&
-      redis &&
-      new FleetCounts({
-        link: this.#link,
-        keyPrefix: redis.keyPrefix,
-        nodeId: counts.id,
-        fleetSize,
-        networks,
-      })
-    this.#world = { counts, fleet, tally: new LimitTally(), isTold: headers, now }
-    fleet?.start()
+      store === 'redis' && redis !== undefined
+        ? options.holdings.take(known.fleets, key, () => {
+            const { keyPrefix } = redis
+            return openFleet(redis, options, { keyPrefix, nodeId: counts.id, fleetSize, networks })
+          }).counts
+        : undefined
+    this.#world = { counts, fleet, tally: known.tally, isTold: headers, now }
   }
 
   /** Those that a request for the bucket meets. */
@@ -108,10 +134,6 @@ export class LiveLimits {
       .filter((limit) => !needsIdentity(limit) && limit.parts.every(({ kind }) => kind === 'ip'))
       .map((limit) => placeLimit(limit, '', false))
     return limits.length === 0 ? undefined : new RateLimits(limits, '', this.#world)
-  }
-
-  counts(): readonly LimitCount[] {
-    return this.#world.tally.read()
   }
 
   /** One of the threads that share the memory looks how many it holds. */
@@ -142,17 +164,23 @@ export class LiveLimits {
     }
   }
 
-  close(): void {
-    this.#world.fleet?.close()
-    this.#link?.close()
-  }
-
   #refused({ name }: RateLimitConfig, bucket: string | undefined): Record<string, number> {
-    const counts = this.counts().filter(
-      (count) => count.limit === name && (bucket === undefined || count.bucket === bucket),
-    )
+    const counts = this.#world.tally
+      .read()
+      .filter((count) => count.limit === name && (bucket === undefined || count.bucket === bucket))
     return Object.fromEntries(counts.map((count) => [count.bucket, count.refused]))
   }
+}
+
+function openFleet(
+  redis: RedisConfig,
+  { random, emit }: Pick<LiveLimitsOptions, 'random' | 'emit'>,
+  options: Omit<FleetOptions, 'link'>,
+): Fleet {
+  const link = linkTo(redis, random, emit)
+  const counts = new FleetCounts({ link, ...options })
+  counts.start()
+  return { link, counts }
 }
 
 /** A way to Redis of its own: a limit waits behind no object, and its trouble has other words. */

@@ -1,31 +1,30 @@
-// The configuration that is in force: compiled once, started, handed to every exchange, and
-// released at the end.
+// The configuration that is in force, and the change to another: what the next one needs is made ready
+// beside the one that serves, which one assignment then replaces; exchanges that have begun keep what
+// they began with, and the last of them takes it away.
 
-import { PolicyTally } from '../access/access.ts'
-import type { Refreshed } from '../access/access.ts'
 import { openCache } from '../cache/cache.ts'
-import type { Cache } from '../cache/cache.ts'
+import type { Cache, CacheChange, CacheUse } from '../cache/cache.ts'
 import type { Config } from '../config/config.ts'
-import { countUp } from '../exchange/counts.ts'
 import type { LimitCount, OriginCounts, PolicyCounts } from '../exchange/counts.ts'
 import type { Emit } from '../exchange/event.ts'
-import { OriginTally } from '../origin/origin.ts'
+import type { Refreshed } from '../access/access.ts'
 import type { Backends, Snapshot } from '../proxy/proxy.ts'
-import { compile } from './compile.ts'
-import type { Compiled } from './compile.ts'
 import { describeRoute } from './describe.ts'
 import type { RouteDescription } from './describe.ts'
-import { LiveLimits } from './limits.ts'
+import { Generation } from './generation.ts'
 import type { LimitReport } from './limits.ts'
-import type { Shared } from './shared.ts'
+import type { Shared, SharedMemory } from './shared.ts'
+import { LiveStore } from './store.ts'
 
 export type { RouteDescription } from './describe.ts'
 export type { LimitAccount, LimitReport } from './limits.ts'
-export { createSharedMemory, forgetThread, Shared } from './shared.ts'
+export { createSharedMemory, forgetThread, nextSharedMemory, Shared } from './shared.ts'
 export type { SharedMemory } from './shared.ts'
+export { restartProblems } from './restart.ts'
 
 export interface LiveOptions {
   readonly config: Config
+  readonly generation: number
   /** A number in [0, 1). */
   readonly random: () => number
   readonly emit: Emit
@@ -33,96 +32,161 @@ export interface LiveOptions {
   readonly shared: Shared
 }
 
+/** What is to be in force next. */
+export interface NextConfig {
+  readonly config: Config
+  readonly generation: number
+  readonly memory: SharedMemory
+}
+
+/** It is ready: nothing can go wrong any more, and nobody has noticed yet. */
+export interface Readied {
+  /** In one turn of the event loop. */
+  swap(): void
+  /** It is not to be. */
+  abandon(): void
+}
+
 export class Live {
-  readonly #config: Config
-  readonly #cache: Cache | undefined
-  readonly #compiled: Compiled
-  readonly #limits: LiveLimits | undefined
-  /** By bucket; what was counted is not forgotten with the configuration it was counted under. */
-  readonly #tallies = new Map<string, OriginTally>()
-  readonly #policies = new PolicyTally()
+  readonly #store = new LiveStore()
+  readonly #options: LiveOptions
+  #current: Generation
+  #snapshot: Snapshot
+  /** Others that somebody is still served under. */
+  readonly #leaving = new Set<Generation>()
+  #cache: Cache | undefined
 
-  readonly #tallyOf = (bucket: string): OriginTally => {
-    const tally = this.#tallies.get(bucket) ?? new OriginTally()
-    this.#tallies.set(bucket, tally)
-    return tally
-  }
-
-  /** What came of each time an issuer was asked for its keys. */
-  readonly keyRefreshes = new Map<Refreshed, number>()
-  readonly refreshed = (outcome: Refreshed): void => countUp(this.keyRefreshes, outcome)
-
-  constructor({ config, random, emit, shared }: LiveOptions) {
-    const { spent } = shared
-    const limits = spent && new LiveLimits({ config, memory: spent, random, emit })
-    this.#config = config
-    this.#limits = limits
+  constructor(options: LiveOptions) {
+    const { config, generation } = options
+    this.#options = options
     this.#cache = config.cache.enabled
-      ? openCache(config.cache, { softMs: softMsOf(config), maxBytesOf: maxBytesOf(config) }, emit)
+      ? openCache(config.cache, useOf(config), options.emit)
       : undefined
-    this.#compiled = compile({
-      config,
-      cache: this.#cache,
-      random,
-      emit,
-      limits,
-      shared,
-      tallyOf: this.#tallyOf,
-      policyTally: this.#policies,
-      refreshed: this.refreshed,
-    })
-    for (const origin of this.#compiled.origins.values()) origin.start()
-    for (const authenticator of this.#compiled.authenticators) authenticator.start()
+    this.#current = this.#compile(config, generation, this.#cache)
+    this.#snapshot = this.#current.snapshot
+    if (this.#cache !== undefined) this.#cache.serving = this.#current.routeCaches
+    void this.#current.probe()
   }
 
-  /** Undefined: nothing is cached. */
+  /** Undefined: nothing was ever cached. */
   get cache(): Cache | undefined {
     return this.#cache
   }
 
+  get config(): Config {
+    return this.#current.config
+  }
+
+  get generation(): number {
+    return this.#current.number
+  }
+
   current(): Snapshot {
-    return this.#compiled.snapshot
+    return this.#snapshot
+  }
+
+  /** Rejects with what is wrong; then all is as it was. One at a time. */
+  async prepare({ config, generation, memory }: NextConfig): Promise<Readied> {
+    const { shared, emit } = this.#options
+    // It has all that the one before has.
+    shared.adopt(memory)
+    const known = this.#cache
+    const opened =
+      known === undefined && config.cache.enabled
+        ? openCache(config.cache, useOf(config), emit)
+        : undefined
+    const cache = known ?? opened
+    let next: Generation
+    try {
+      next = this.#compile(config, generation, config.cache.enabled ? cache : undefined)
+    } catch (error) {
+      await opened?.close()
+      throw error
+    }
+    const [change] = await Promise.all([known?.prepare(config.cache, useOf(config)), next.probe()])
+    return {
+      swap: () => this.#swap(next, cache, change),
+      abandon: () => {
+        change?.abandon()
+        next.leaveProbingTo(this.#current)
+        next.retire()
+        void opened?.close()
+      },
+    }
+  }
+
+  #swap(next: Generation, cache: Cache | undefined, change: CacheChange | undefined): void {
+    const last = this.#current
+    change?.apply()
+    this.#cache = cache
+    if (cache !== undefined) cache.serving = next.routeCaches
+    this.#options.shared.adjust(next.config)
+    this.#current = next
+    this.#snapshot = next.snapshot
+    last.leaveProbingTo(next)
+    void this.#retire(last)
+  }
+
+  async #retire(generation: Generation): Promise<void> {
+    this.#leaving.add(generation)
+    await generation.unused()
+    if (this.#leaving.delete(generation)) generation.retire()
   }
 
   backends(): Backends {
     const backends: Record<string, ReturnType<Live['backends']>[string]> = {}
-    for (const [bucket, origin] of this.#compiled.origins) backends[bucket] = origin.health()
+    for (const [bucket, origin] of this.#current.origins) backends[bucket] = origin.health()
     return backends
   }
 
   describe(): readonly RouteDescription[] {
-    const { byBucket } = this.#compiled.snapshot
-    return this.#config.buckets.flatMap((bucket) => {
-      const route = byBucket.get(bucket.name)
+    const { config, snapshot } = this.#current
+    return config.buckets.flatMap((bucket) => {
+      const route = snapshot.byBucket.get(bucket.name)
       return route === undefined ? [] : [describeRoute(bucket, route)]
     })
   }
 
   originCounts(): readonly OriginCounts[] {
-    return [...this.#compiled.origins.values()].map((origin) => origin.counts())
+    return this.#store.originCounts(this.#current.origins)
   }
 
   policyCounts(): PolicyCounts {
-    return this.#policies.counts()
+    return this.#store.policyTally.counts()
   }
 
   limitCounts(): readonly LimitCount[] {
-    return this.#limits?.counts() ?? []
+    return this.#store.limits.tally.read()
+  }
+
+  /** What came of each time an issuer was asked for its keys. */
+  get keyRefreshes(): ReadonlyMap<Refreshed, number> {
+    return this.#store.keyRefreshes
+  }
+
+  get refreshed(): (outcome: Refreshed) => void {
+    return this.#store.refreshed
   }
 
   /** Undefined where there are no limits. */
   limitReport(isToLook: boolean): LimitReport | undefined {
-    return this.#limits?.report(isToLook)
+    return this.#current.limits?.report(isToLook)
   }
 
   async close(): Promise<void> {
-    this.#limits?.close()
-    for (const authenticator of this.#compiled.authenticators) authenticator.close()
-    for (const policy of this.#compiled.policies) policy.close()
-    const origins = [...this.#compiled.origins.values()]
-    await Promise.all(origins.map((origin) => origin.close()))
+    const all = [this.#current, ...this.#leaving]
+    this.#leaving.clear()
+    await Promise.all(all.map((generation) => generation.close()))
     await this.#cache?.close()
   }
+
+  #compile(config: Config, number: number, cache: Cache | undefined): Generation {
+    return new Generation({ ...this.#options, config, number, cache, store: this.#store })
+  }
+}
+
+function useOf(config: Config): CacheUse {
+  return { softMs: softMsOf(config), maxBytesOf: maxBytesOf(config) }
 }
 
 function maxBytesOf({ buckets }: Config): (bucket: string) => number | undefined {

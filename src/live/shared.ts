@@ -1,7 +1,9 @@
 // What the threads of a process count and pace together, so that a limit is one limit however many
-// threads there are. The memory is made once, by whoever begins the threads, and handed to each.
+// threads there are. The memory is made by whoever begins the threads, and handed to each: a piece
+// for the server and one for every bucket, which stays the same for as long as it is needed, whatever
+// the configuration becomes.
 
-import { clearLane, createLaneMemory, LaneCount } from '../primitives/lanes.ts'
+import { clearLane, createLaneMemory, isEmpty, LaneCount } from '../primitives/lanes.ts'
 import type { LaneMemory } from '../primitives/lanes.ts'
 import { createPaceMemory, SharedPaces } from '../primitives/byte-pace.ts'
 import { SharedSlots, SLOT_ROWS, SLOT_WORDS } from '../primitives/shared-slots.ts'
@@ -11,80 +13,120 @@ import type { SpentMemory } from '../primitives/spent-table.ts'
 import { allocateLimits } from './limits.ts'
 
 export interface SharedMemory {
-  readonly counts: LaneMemory
-  /** By bucket, which of several places is its. */
-  readonly places: ReadonlyMap<string, number>
-  /** Undefined where no client is paced. */
+  readonly threads: number
+  readonly server: LaneMemory
+  readonly buckets: ReadonlyMap<string, LaneMemory>
+  /** Undefined where no client was ever paced. */
   readonly paces: SharedArrayBuffer | undefined
-  /** Of the rates that are limited; undefined where none is. */
+  /** Of the rates that are limited; undefined where none ever was. */
   readonly spent: SpentMemory | undefined
 }
 
 const SERVER_ROWS = 1
 /** One of its requests, the others of its requests to the origin. */
+const REQUESTS_ROW = 0
+const ORIGIN_ROW = 1
 const BUCKET_ROWS = 1 + SLOT_ROWS
 
 export function createSharedMemory(config: Config, threads: number): SharedMemory {
-  const { buckets } = config
+  const server = createLaneMemory({ rows: SERVER_ROWS, lanes: threads, common: 0 })
+  const nothing = { threads, server, buckets: new Map(), paces: undefined, spent: undefined }
+  return nextSharedMemory(nothing, config)
+}
+
+/** What a new configuration needs, too. What is counted in goes on, and is counted in all the same. */
+export function nextSharedMemory(known: SharedMemory, config: Config): SharedMemory {
+  const { buckets, rateLimiting } = config
   const isPaced = buckets.some(({ bandwidth }) => bandwidth?.perClient !== undefined)
+  const stillCounted = [...known.buckets].filter(([, memory]) => !isEmpty(memory))
+  const wanted = buckets.map(({ name }) => {
+    return [name, known.buckets.get(name) ?? createBucketMemory(known.threads)] as const
+  })
   return {
-    counts: createLaneMemory({
-      rows: SERVER_ROWS + buckets.length * BUCKET_ROWS,
-      lanes: threads,
-      common: buckets.length * SLOT_WORDS,
-    }),
-    places: new Map(buckets.map(({ name }, place) => [name, place])),
-    paces: isPaced ? createPaceMemory() : undefined,
-    spent: allocateLimits(config),
+    threads: known.threads,
+    server: known.server,
+    buckets: new Map([...stillCounted, ...wanted]),
+    paces: known.paces ?? (isPaced ? createPaceMemory() : undefined),
+    spent: allocateLimits({ rateLimiting, buckets }, known.spent),
   }
 }
 
+function createBucketMemory(threads: number): LaneMemory {
+  return createLaneMemory({ rows: BUCKET_ROWS, lanes: threads, common: SLOT_WORDS })
+}
+
 /** A thread has ended: what it held is free again. */
-export function forgetThread({ counts }: SharedMemory, lane: number): void {
-  clearLane(counts, lane)
+export function forgetThread({ server, buckets }: SharedMemory, lane: number): void {
+  for (const memory of [server, ...buckets.values()]) clearLane(memory, lane)
 }
 
 /** The memory as one thread has it. */
 export class Shared {
   readonly requests: LaneCount
-  readonly paces: SharedPaces | undefined
-  readonly spent: SpentMemory | undefined
-  readonly #memory: SharedMemory
   readonly #lane: number
+  #memory: SharedMemory
+  #paces: SharedPaces | undefined
+  /** One for each bucket, whatever its limit is now: those who wait here wait in one line. */
+  readonly #originSlots = new Map<string, SharedSlots>()
 
   constructor(memory: SharedMemory, lane: number) {
-    const { counts, paces, spent } = memory
-    this.spent = spent
     this.#memory = memory
     this.#lane = lane
-    this.requests = new LaneCount(counts, 0, lane)
-    this.paces = paces && new SharedPaces(paces)
+    this.requests = new LaneCount(memory.server, 0, lane)
+    this.adopt(memory)
+  }
+
+  /** What follows the memory there was: whatever is counted in that is counted in this, too. */
+  adopt(memory: SharedMemory): void {
+    const { paces, buckets } = memory
+    for (const name of this.#originSlots.keys()) {
+      if (buckets.get(name) !== this.#memory.buckets.get(name)) this.#originSlots.delete(name)
+    }
+    this.#memory = memory
+    this.#paces ??= paces && new SharedPaces(paces)
+  }
+
+  get paces(): SharedPaces | undefined {
+    return this.#paces
+  }
+
+  get spent(): SpentMemory | undefined {
+    return this.#memory.spent
   }
 
   requestsOf(bucket: string): LaneCount {
-    return new LaneCount(this.#memory.counts, this.#rowOf(bucket), this.#lane)
+    return new LaneCount(this.#memoryOf(bucket), REQUESTS_ROW, this.#lane)
   }
 
-  /** Undefined where the origin gets as many requests as come. */
-  originSlotsOf({ name, s3 }: BucketConfig): SharedSlots | undefined {
-    if (s3.slots === undefined) return undefined
-    return new SharedSlots({
-      memory: this.#memory.counts,
-      row: this.#rowOf(name) + 1,
-      word: this.#placeOf(name) * SLOT_WORDS,
+  /** Undefined where the origin gets as many requests as come. Its limits are those of `adjust`. */
+  originSlotsOf({ name, s3: { slots } }: BucketConfig): SharedSlots | undefined {
+    if (slots === undefined) return undefined
+    const known = this.#originSlots.get(name)
+    if (known !== undefined) return known
+    const opened = new SharedSlots({
+      memory: this.#memoryOf(name),
+      row: ORIGIN_ROW,
+      word: 0,
       lane: this.#lane,
-      limit: s3.slots.maxRequests,
-      queueSize: s3.slots.queueSize,
+      limit: slots.maxRequests,
+      queueSize: slots.queueSize,
     })
+    this.#originSlots.set(name, opened)
+    return opened
   }
 
-  #rowOf(bucket: string): number {
-    return SERVER_ROWS + this.#placeOf(bucket) * BUCKET_ROWS
+  /** From now on, for those too who took a place before. */
+  adjust({ buckets }: Config): void {
+    for (const { name, s3 } of buckets) {
+      if (s3.slots !== undefined) {
+        this.#originSlots.get(name)?.adjust(s3.slots.maxRequests, s3.slots.queueSize)
+      }
+    }
   }
 
-  #placeOf(bucket: string): number {
-    const place = this.#memory.places.get(bucket)
-    if (place === undefined) throw new Error(`no memory is shared for the bucket ${bucket}`)
-    return place
+  #memoryOf(bucket: string): LaneMemory {
+    const memory = this.#memory.buckets.get(bucket)
+    if (memory === undefined) throw new Error(`no memory is shared for the bucket ${bucket}`)
+    return memory
   }
 }

@@ -38,6 +38,11 @@ const SENTENCES: Readonly<Record<Event['kind'], { level: Level; message: string 
   policy: { level: 'warn', message: 'a policy stepped aside or came back' },
   tracing: { level: 'warn', message: 'spans do not reach their collector, or do again' },
   audit: { level: 'error', message: 'audit records do not arrive, or do again' },
+  'config-reloaded': { level: 'info', message: 'a new configuration is in force' },
+  'config-refused': {
+    level: 'error',
+    message: 'a new configuration was refused; the old one stays in force',
+  },
   draining: { level: 'info', message: 'no new connections are taken; transfers finish' },
   drained: { level: 'info', message: 'all connections are closed' },
   bug: { level: 'error', message: 'an unexpected error' },

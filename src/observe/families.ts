@@ -100,6 +100,12 @@ const TABLE = {
     'Audit records, by where they go; failed: in attempts that are made again; dropped: lost.',
     ['sink', 'outcome'],
   ),
+  sluice_config_reloads_total: counter('Reloads of the configuration, by what came of them.', [
+    'outcome',
+  ]),
+  sluice_config_generation: gauge(
+    'The configuration in force in all threads; it grows by one with each reload that succeeds.',
+  ),
   sluice_build_info: gauge('1; which version runs on which Node.', ['version', 'node']),
   process_cpu_user_seconds_total: counter('CPU time of the process in user mode.'),
   process_cpu_system_seconds_total: counter('CPU time of the process in the kernel.'),

@@ -29,7 +29,13 @@ export type { Place, Verdict } from './audit-verify.ts'
 export { parseRecord } from './audit-chain.ts'
 export { expose, hasExemplars } from './exposition.ts'
 export type { Exposition } from './exposition.ts'
-export { readKeyRefreshes, readPrewarming, readPurges, readRefusals } from './read-counts.ts'
+export {
+  readKeyRefreshes,
+  readPrewarming,
+  readPurges,
+  readRefusals,
+  readReloads,
+} from './read-counts.ts'
 export { readProcess } from './read-process.ts'
 export { countersOf, sumReadings } from './reading.ts'
 export type { Reading } from './reading.ts'

@@ -111,6 +111,20 @@ function readOrigins(origins: readonly OriginCounts[]): Reading {
   }
 }
 
+/** Of the process. */
+export function readReloads({
+  generation,
+  outcomes,
+}: {
+  readonly generation: number
+  readonly outcomes: ReadonlyMap<string, number>
+}): Reading {
+  return {
+    sluice_config_reloads_total: seriesOf([], outcomes),
+    sluice_config_generation: [one([], generation)],
+  }
+}
+
 function readCache({ tiers, fillBytes }: CacheCounts): Reading {
   const each = (count: (tier: TierCount) => number | undefined): Series[] =>
     tiers.flatMap((tier) => {

@@ -22,8 +22,9 @@ export class HealthCheck {
     this.#emit = emit
   }
 
-  start(): void {
-    void this.#round()
+  /** Settles with the first result. */
+  start(): Promise<void> {
+    return this.#round()
   }
 
   stop(): void {

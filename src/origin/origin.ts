@@ -2,6 +2,7 @@
 // bytes that survive the loss of the replica they came from. Signing, addressing, failover, health
 // and S3's dialects are its business; what the answer means to a client is not.
 
+import { Holdings } from '../primitives/commons.ts'
 import type { BreakerState } from '../primitives/breaker.ts'
 import type { CancelSignal } from '../primitives/cancel.ts'
 import type { SharedSlots } from '../primitives/shared-slots.ts'
@@ -20,6 +21,7 @@ import type { ObjectAnswer, ObjectQuestion } from './question.ts'
 import { Replica } from './replica.ts'
 import type { Health } from './replica.ts'
 import { ReplicaSet } from './replica-set.ts'
+import { ReplicaStore } from './replica-store.ts'
 import { OriginTally } from './tally.ts'
 import type { Trail } from './trail.ts'
 
@@ -30,6 +32,7 @@ export { createPut } from './put-object.ts'
 export type { PutObject, PutPlace } from './put-object.ts'
 export type { ObjectQuestion } from './question.ts'
 export type { Health } from './replica.ts'
+export { ReplicaStore } from './replica-store.ts'
 export { OriginTally } from './tally.ts'
 export { createTrail } from './trail.ts'
 export type { FailedAttempt, Trail } from './trail.ts'
@@ -90,6 +93,8 @@ export interface OriginOptions {
   readonly tally?: OriginTally
   /** Where the configuration bounds the requests it gets. */
   readonly places?: SharedSlots | undefined
+  /** Where replicas are found again that others have known. */
+  readonly store?: ReplicaStore
 }
 
 export class Origin {
@@ -99,9 +104,14 @@ export class Origin {
   readonly #places: SharedSlots | undefined
   readonly #set: ReplicaSet
   readonly #balance: S3Config['balance']
-  readonly #checks: readonly HealthCheck[]
+  readonly #holdings = new Holdings()
+  readonly #openCheck: ((replica: Replica) => HealthCheck) | undefined
+  /** Those that run. */
+  #checks: readonly HealthCheck[] = []
 
-  constructor({ bucket, config, random, emit, tally = new OriginTally(), places }: OriginOptions) {
+  constructor(options: OriginOptions) {
+    const { bucket, config, random, emit, tally = new OriginTally(), places } = options
+    const { store = new ReplicaStore() } = options
     this.#places = places
     this.#bucket = bucket
     this.#tally = tally
@@ -110,24 +120,41 @@ export class Origin {
     const isProbed = healthCheck !== undefined
     const replicas = config.replicas.map((replica) => {
       const own = tally.replica(replica.name)
-      return new Replica({ config: replica, bucket, policy, isProbed, emit, tally: own })
+      const common = { config: replica, bucket, emit }
+      const known = store.take(common, this.#holdings)
+      return new Replica({ ...common, ...known, policy, isProbed, tally: own })
     })
     const queueTimeoutMs = config.slots?.queueTimeoutMs ?? 0
     const slots = places && { places, queueTimeoutMs }
     this.#set = new ReplicaSet(replicas, config, random, { tally, slots })
     this.#balance = config.balance
-    this.#checks = isProbed
-      ? replicas.map((replica) => new HealthCheck(replica, healthCheck, bucket, emit))
-      : []
+    this.#openCheck =
+      healthCheck && ((replica) => new HealthCheck(replica, healthCheck, bucket, emit))
   }
 
-  /** Begins the active probes. */
-  start(): void {
-    for (const check of this.#checks) check.start()
+  /** Begins the active probes, unless they run. Settles when each has had a result, or was stopped. */
+  async start(): Promise<void> {
+    const open = this.#openCheck
+    if (open === undefined || this.#checks.length > 0) return
+    this.#checks = this.#set.replicas.map(open)
+    await Promise.all(this.#checks.map((check) => check.start()))
   }
 
-  async close(): Promise<void> {
+  /** Ends them: what is known stays as it is. */
+  stop(): void {
     for (const check of this.#checks) check.stop()
+    this.#checks = []
+  }
+
+  /** Nobody is to ask it any more. Who still does, or reads what it gave, is not disturbed. */
+  retire(): void {
+    this.stop()
+    this.#holdings.release()
+  }
+
+  /** Cuts what is under way. */
+  async close(): Promise<void> {
+    this.stop()
     await Promise.all(this.#set.replicas.map((replica) => replica.close()))
   }
 

@@ -88,7 +88,7 @@ function createReplica(name: string, config: S3Config): Replica {
     },
     bucket: 'b',
     policy: config.circuitBreaker,
-    isProbed: false,
+    isProbed: true,
     emit: () => undefined,
   })
 }

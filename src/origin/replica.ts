@@ -2,7 +2,13 @@
 // and what the active probes say.
 
 import { admit, createBreaker, openForMs, settle, wouldAdmit } from '../primitives/breaker.ts'
-import type { Admission, BreakerPolicy, BreakerState, Outcome } from '../primitives/breaker.ts'
+import type {
+  Admission,
+  Breaker,
+  BreakerPolicy,
+  BreakerState,
+  Outcome,
+} from '../primitives/breaker.ts'
 import { monotonic } from '../primitives/clock.ts'
 import { createPeakEwma, latencyAt, observeLatency } from '../primitives/peak-ewma.ts'
 import type { ReplicaConfig } from '../config/s3.ts'
@@ -14,6 +20,15 @@ import { ReplicaTally } from './tally.ts'
 
 export type Health = 'probing' | 'healthy' | 'unhealthy'
 
+/** What time has taught of a copy: it outlives the settings under which it was learned. */
+export class ReplicaRecord {
+  readonly breaker = createBreaker()
+  readonly latency = createPeakEwma()
+  inFlight = 0
+  lastFailure: OriginFailure | undefined
+  probed: Health = 'probing'
+}
+
 export interface ReplicaOptions {
   readonly config: ReplicaConfig
   /** The name of the bucket it is a copy of, for events. */
@@ -22,30 +37,53 @@ export interface ReplicaOptions {
   readonly isProbed: boolean
   readonly emit: Emit
   readonly tally?: ReplicaTally
+  /** Goes on with what was learned before. */
+  readonly record?: ReplicaRecord
+  readonly endpoint?: S3Endpoint
 }
 
 export class Replica {
   readonly config: ReplicaConfig
   readonly tally: ReplicaTally
-  inFlight = 0
-  /** Why it was last to blame; undefined once it has answered again. */
-  lastFailure: OriginFailure | undefined
-  /** What active probes say; a replica that is not probed is taken for healthy. */
-  probed: Health
   readonly #options: ReplicaOptions
-  readonly #breaker = createBreaker()
-  readonly #latency = createPeakEwma()
+  readonly #record: ReplicaRecord
+  readonly #breaker: Breaker
   readonly #endpoint: S3Endpoint
 
   constructor(options: ReplicaOptions) {
-    const { config, bucket, emit } = options
+    const { config, record = new ReplicaRecord() } = options
     this.config = config
     this.tally = options.tally ?? new ReplicaTally()
-    this.probed = options.isProbed ? 'probing' : 'healthy'
     this.#options = options
-    this.#endpoint = new S3Endpoint(config, (region) => {
-      emit({ kind: 'region-learned', bucket, replica: config.name, region })
-    })
+    this.#record = record
+    this.#breaker = record.breaker
+    this.#endpoint = options.endpoint ?? endpointOf(options)
+  }
+
+  get inFlight(): number {
+    return this.#record.inFlight
+  }
+
+  set inFlight(count: number) {
+    this.#record.inFlight = count
+  }
+
+  /** Why it was last to blame; undefined once it has answered again. */
+  get lastFailure(): OriginFailure | undefined {
+    return this.#record.lastFailure
+  }
+
+  set lastFailure(failure: OriginFailure | undefined) {
+    this.#record.lastFailure = failure
+  }
+
+  /** What active probes say; a replica that is not probed is taken for healthy. */
+  get probed(): Health {
+    return this.#options.isProbed ? this.#record.probed : 'healthy'
+  }
+
+  set probed(health: Health) {
+    this.#record.probed = health
   }
 
   get name(): string {
@@ -69,7 +107,7 @@ export class Replica {
 
   /** To the first byte, as it is to be expected now; 0 where nothing is known. */
   latencyMs(): number {
-    return latencyAt(this.#latency, monotonic())
+    return latencyAt(this.#record.latency, monotonic())
   }
 
   wouldAdmit(): boolean {
@@ -103,7 +141,7 @@ export class Replica {
 
   /** Told how long an answer took to its first byte. */
   noteLatency(ms: number, answeredAt: number): void {
-    observeLatency(this.#latency, ms, answeredAt)
+    observeLatency(this.#record.latency, ms, answeredAt)
   }
 
   /** Throws unless the bucket, or the one key, answers: by the same road a delivery takes. */
@@ -123,4 +161,15 @@ export class Replica {
     const { bucket, emit } = this.#options
     emit({ kind: 'breaker', bucket, replica: this.name, state: this.#breaker.state })
   }
+}
+
+/** The way to a copy. */
+export function endpointOf({
+  config,
+  bucket,
+  emit,
+}: Pick<ReplicaOptions, 'config' | 'bucket' | 'emit'>): S3Endpoint {
+  return new S3Endpoint(config, (region) => {
+    emit({ kind: 'region-learned', bucket, replica: config.name, region })
+  })
 }

@@ -48,6 +48,7 @@ export class S3Endpoint {
   readonly #credentials: CredentialSource
   readonly #onRegion: (region: string) => void
   #place: Place
+  #isRetired = false
 
   constructor(config: ReplicaConfig, onRegion: (region: string) => void) {
     this.#config = config
@@ -76,6 +77,12 @@ export class S3Endpoint {
 
   async close(): Promise<void> {
     await this.#place.transport.close()
+  }
+
+  /** Nobody is to ask any more; who does all the same, or still reads an answer, is not disturbed. */
+  retire(): void {
+    this.#isRetired = true
+    this.#place.transport.retire()
   }
 
   #send(question: ObjectQuestion, patience: Patience): Promise<Answer> {
@@ -138,6 +145,7 @@ export class S3Endpoint {
     if (region === this.#place.region) return true
     const left = this.#place.transport
     this.#place = openPlace(this.#config, region, this.#place)
+    if (this.#isRetired) this.#place.transport.retire()
     // What is still on its way at the old place is let finish.
     if (left !== this.#place.transport) {
       setTimeout(() => void left.close(), RETIRED_AFTER_MS).unref()

@@ -39,7 +39,7 @@ const EARLY_BYTES = 64 * 1024
 export class Transport {
   readonly #kept: Pool
   readonly #passing: Pool
-  readonly #keptConnections: number
+  #keptConnections: number
   #busy = 0
 
   constructor(origin: string, options: TransportOptions) {
@@ -76,6 +76,14 @@ export class Transport {
 
   async close(): Promise<void> {
     await Promise.all([this.#kept.destroy(), this.#passing.destroy()])
+  }
+
+  /** No connection is kept any more: what is under way ends in its time, and what comes late has its own. */
+  retire(): void {
+    if (this.#keptConnections === 0) return
+    this.#keptConnections = 0
+    // It settles when the last of them has ended, which may be cut by `close` meanwhile.
+    this.#kept.close().catch(() => undefined)
   }
 }
 

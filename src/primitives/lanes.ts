@@ -33,6 +33,11 @@ export function clearLane({ cells, lanes }: LaneMemory, lane: number): void {
   for (let cell = lane; cell < all.length; cell += lanes) Atomics.store(all, cell, 0)
 }
 
+/** Nobody counts anything there now. */
+export function isEmpty({ cells }: LaneMemory): boolean {
+  return new Int32Array(cells).every((count) => count === 0)
+}
+
 export function laneRow({ cells, lanes }: LaneMemory, row: number): Int32Array<SharedArrayBuffer> {
   return new Int32Array(cells, row * lanes * CELL_BYTES, lanes)
 }

@@ -34,8 +34,8 @@ const TICKETS = 1
 const NOBODY = 0
 
 export class SharedSlots {
-  readonly limit: number
-  readonly #queueSize: number
+  #limit: number
+  #queueSize: number
   readonly #inUse: LaneCount
   readonly #waiting: LaneCount
   /** By thread, the ticket of the first in its line. */
@@ -47,7 +47,7 @@ export class SharedSlots {
   #isListening = false
 
   constructor({ memory, row, word, lane, limit, queueSize }: SharedSlotsOptions) {
-    this.limit = limit
+    this.#limit = limit
     this.#queueSize = queueSize
     this.#lane = lane
     this.#inUse = new LaneCount(memory, row, lane)
@@ -56,8 +56,19 @@ export class SharedSlots {
     this.#words = new Int32Array(memory.common, word * Int32Array.BYTES_PER_ELEMENT, SLOT_WORDS)
   }
 
+  get limit(): number {
+    return this.#limit
+  }
+
   get inUse(): number {
     return this.#inUse.sum
+  }
+
+  /** Those who have a place keep it; where there are more places now, whoever waits is let in. */
+  adjust(limit: number, queueSize: number): void {
+    this.#limit = limit
+    this.#queueSize = queueSize
+    this.#serve()
   }
 
   get waiting(): number {
@@ -66,7 +77,7 @@ export class SharedSlots {
 
   /** Passes nobody who waits. To be given back. */
   tryTake(): boolean {
-    return this.#line.length === 0 && this.waiting === 0 && this.#inUse.tryAdd(this.limit)
+    return this.#line.length === 0 && this.waiting === 0 && this.#inUse.tryAdd(this.#limit)
   }
 
   /** What is `taken` is to be given back. */
@@ -121,7 +132,7 @@ export class SharedSlots {
   #serve(): void {
     for (;;) {
       const [first] = this.#line
-      if (first === undefined || !this.#isNext(first) || !this.#inUse.tryAdd(this.limit)) return
+      if (first === undefined || !this.#isNext(first) || !this.#inUse.tryAdd(this.#limit)) return
       this.#line.shift()
       this.#showHead()
       first.settle('taken')

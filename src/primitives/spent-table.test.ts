@@ -4,7 +4,7 @@ import { describe, test } from 'node:test'
 import { Worker } from 'node:worker_threads'
 
 import { KeyedHash } from './keyed-hash.ts'
-import { allocateSpent, SpentTable } from './spent-table.ts'
+import { allocateSpent, resizeSpent, roomOf, SpentTable } from './spent-table.ts'
 
 const SECRET = Uint32Array.of(1, 2, 3, 4)
 const OWNER = 7
@@ -106,4 +106,18 @@ describe('several threads', () => {
     assert.equal(countUp(table, 2, 2), 1)
     assert.equal(countUp(table, 2, 2), 2)
   })
+})
+
+test('what was noted is kept in a table of another size, with the same secret', () => {
+  const memory = allocateSpent(64, SECRET)
+  const table = new SpentTable(memory, () => 0.5)
+  for (let key = 1; key <= 20; key += 1) for (let n = 0; n < key; n += 1) countUp(table, key, 9)
+  for (const maxKeys of [4096, 32]) {
+    const resized = resizeSpent(memory, maxKeys, () => 0.25)
+    const copy = new SpentTable(resized, () => 0.5)
+    assert.equal(roomOf(resized), maxKeys)
+    assert.deepEqual([copy.secret, copy.id], [table.secret, table.id])
+    for (let key = 1; key <= 20; key += 1) assert.equal(copy.read(key, 9).count, key)
+    assert.deepEqual([...copy.countByOwner()], [[OWNER, 20]])
+  }
 })

@@ -33,6 +33,26 @@ export function allocateSpent(maxKeys: number, secret: Uint32Array): SpentMemory
   return memory
 }
 
+/** How many keys there is room for. */
+export function roomOf(memory: SpentMemory): number {
+  return (new Int32Array(memory, 0, HEADER_WORDS)[SETS] ?? 0) * WAYS
+}
+
+/**
+ * Room for another number of keys, with what is known of those there are, and the same secret. What is
+ * spent in the old one while this looks, and after it, may not be known here.
+ */
+export function resizeSpent(
+  memory: SpentMemory,
+  maxKeys: number,
+  random: () => number,
+): SpentMemory {
+  const words = new Int32Array(memory)
+  const resized = allocateSpent(maxKeys, new Uint32Array(words.slice(0, 4)))
+  new SpentTable(memory, random).copyTo(new SpentTable(resized, random))
+  return resized
+}
+
 export class SpentTable implements Spent {
   /** Of the entry that is open. */
   at = 0
@@ -118,6 +138,22 @@ export class SpentTable implements Spent {
       counts.set(owner, (counts.get(owner) ?? 0) + 1)
     }
     return counts
+  }
+
+  /** Each key under its lock, and none for long: others go on with theirs. */
+  copyTo(other: SpentTable): void {
+    const words = this.#words
+    for (let entry = this.#firstEntry; entry < words.length; entry += WORDS) {
+      const [low = 0, high = 0] = words.subarray(entry, entry + 2)
+      if (low === 0 && high === 0) continue
+      const owner = words[entry + OWNER] ?? 0
+      const { at, before, count } = this.read(low, high)
+      other.open(low, high, owner)
+      other.at = at
+      other.before = before
+      other.count = count
+      other.close()
+    }
   }
 
   #load(entry: number): void {

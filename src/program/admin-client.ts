@@ -50,6 +50,11 @@ export function statsCommand(
   return askAdmin(place, { method: 'GET', path: `/admin/cache/stats${below}` }, terminal)
 }
 
+/** Returns the exit code. What is wrong with a configuration is told as `sluice check` tells it. */
+export function reloadCommand(place: AdminPlace, terminal: Terminal): Promise<number> {
+  return askAdmin(place, { method: 'POST', path: '/admin/reload' }, terminal)
+}
+
 /** Returns the exit code: 1 also where the request would be refused. */
 export function explainCommand(
   place: AdminPlace,
@@ -176,6 +181,12 @@ async function send(
   return { status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString() }
 }
 
+function lineOf(problem: unknown): string {
+  if (typeof problem !== 'object' || problem === null) return String(problem)
+  const { path, message }: Fields = { ...problem }
+  return [path, message].filter((part) => typeof part === 'string' && part !== '').join(': ')
+}
+
 /** An answer that is none of ours says nothing that can be read. */
 function parseObject(text: string): Fields {
   try {
@@ -187,7 +198,9 @@ function parseObject(text: string): Fields {
 }
 
 function complaint(status: number, answer: Fields): string {
-  const { message, error, status: state } = answer
+  const { message, error, status: state, problems } = answer
+  if (Array.isArray(problems))
+    return ['the configuration is refused', ...problems.map(lineOf)].join('\n')
   if (typeof message === 'string') return `${message} (${status} ${String(error)})`
   return typeof state === 'string' ? `the purge is ${state} (${status})` : `answered ${status}`
 }

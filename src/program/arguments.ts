@@ -9,6 +9,7 @@ export type Command =
   | { readonly kind: 'config'; readonly file: string; readonly schema: boolean }
   | { readonly kind: 'purge'; readonly place: AdminPlace; readonly order: object }
   | { readonly kind: 'prewarm'; readonly place: AdminPlace; readonly prewarming: Prewarming }
+  | { readonly kind: 'reload'; readonly place: AdminPlace }
   | { readonly kind: 'stats'; readonly place: AdminPlace; readonly bucket: string | undefined }
   | {
       readonly kind: 'explain'
@@ -83,6 +84,7 @@ sluice purge [--bucket B] (--key K | --prefix P | --pattern G | --tag T | --all)
 sluice prewarm --bucket B [--prefix P] [--no-recursive] [--max-files N] | --bucket B --key K [--key K …]
         [--wait]                         fetch ahead what clients will ask for; --wait follows it to its end
 sluice stats [BUCKET]                    what the cache holds, and how often it was of use
+sluice reload                            read the configuration again; every problem, if it is refused
 sluice explain PATH [--method M] [--host H] [--address IP] [--header 'Name: value']… [--json]
                                          what a request would get, and why, without serving it
 sluice top [--once]                      what passes, the hottest and the slowest, anew each second; q quits
@@ -149,7 +151,7 @@ export const OWNERS: readonly (readonly [
   [['top'], 'once'],
   [['explain', 'sign'], 'method', 'host'],
   [['sign'], 'ip', 'id', 'cookie', 'base'],
-  [['purge', 'prewarm', 'stats', 'explain', 'top'], 'admin', 'token'],
+  [['purge', 'prewarm', 'stats', 'reload', 'explain', 'top'], 'admin', 'token'],
 ]
 /** What each does, in a few words, and what it may be given besides its name. */
 export const COMMANDS: Readonly<Record<string, { does: string; argument?: string }>> = {
@@ -159,6 +161,7 @@ export const COMMANDS: Readonly<Record<string, { does: string; argument?: string
   purge: { does: 'make what is cached a miss' },
   prewarm: { does: 'fetch ahead what clients will ask for' },
   stats: { does: 'what the cache holds, and how often it was of use', argument: 'bucket' },
+  reload: { does: 'read the configuration again' },
   explain: { does: 'what a request would get, and why', argument: 'path' },
   top: { does: 'what passes, anew each second' },
   token: { does: 'make a token for trying things out' },
@@ -206,6 +209,8 @@ function commandFor([name = 'serve', ...rest]: readonly string[], values: Values
       return { kind: 'prewarm', place: placeOf(values), prewarming: prewarmingOf(values) }
     case 'stats':
       return { kind: 'stats', place: placeOf(values), bucket: argument }
+    case 'reload':
+      return { kind: 'reload', place: placeOf(values) }
     case 'explain':
       return explainCommandOf(argument, values)
     case 'top':

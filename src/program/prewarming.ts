@@ -26,8 +26,10 @@ const MAX_RUNNING = 100
 const MAX_FINISHED = 100
 
 export class Prewarming implements PrewarmDesk {
-  readonly buckets: ReadonlySet<string>
-  readonly #world: RunWorld
+  #buckets: ReadonlySet<string> = new Set()
+  #config: Pick<Config, 'cache' | 'buckets'>
+  /** Its limits may change: what has a place among the last keeps it. */
+  readonly #world: { -readonly [Name in keyof RunWorld]: RunWorld[Name] }
   readonly #emit: Emit
   /** In the order of their beginning. */
   readonly #running = new Map<string, PrewarmRun>()
@@ -36,19 +38,39 @@ export class Prewarming implements PrewarmDesk {
   #ofFinished: PrewarmTotals = { objects: 0, bytes: 0 }
   #isClosed = false
 
-  constructor({ config: { cache, buckets }, parts, emit }: PrewarmingOptions) {
-    const cached = cache.enabled ? buckets.filter((bucket) => bucket.cache.enabled) : []
-    this.buckets = new Set(cached.map(({ name }) => name))
+  constructor({ config, parts, emit }: PrewarmingOptions) {
+    const { cache } = config
+    this.#config = config
     this.#emit = emit
     this.#world = {
       parts,
-      isShared: cache.layers.some((layer) => layer !== 'memory'),
-      slots: new Slots(Math.min(cache.warming.concurrency, roomFor(cache))),
+      isShared: isShared(cache),
+      slots: new Slots(slotsFor(cache)),
       pace: createPace(cache.warming.perSecond),
       now,
       monotonic,
       reportBug: (error) => emit({ kind: 'bug', error }),
     }
+    this.use(config)
+  }
+
+  /** From now on, for tasks that run too. */
+  use(config: Pick<Config, 'cache' | 'buckets'>): void {
+    const { cache: last } = this.#config
+    const { cache, buckets } = config
+    this.#config = config
+    const cached = cache.enabled ? buckets.filter((bucket) => bucket.cache.enabled) : []
+    this.#buckets = new Set(cached.map(({ name }) => name))
+    this.#world.isShared = isShared(cache)
+    if (slotsFor(cache) !== slotsFor(last)) this.#world.slots = new Slots(slotsFor(cache))
+    if (cache.warming.perSecond !== last.warming.perSecond) {
+      this.#world.pace = createPace(cache.warming.perSecond)
+    }
+  }
+
+  /** Those that are cached. */
+  get buckets(): ReadonlySet<string> {
+    return this.#buckets
   }
 
   get totals(): PrewarmTotals {
@@ -106,6 +128,15 @@ export class Prewarming implements PrewarmDesk {
     const { bucket } = order
     this.#emit({ kind: 'prewarm', task: run.id, bucket, state, reason, done, failed, bytes })
   }
+}
+
+/** What one thread keeps, all can find. */
+function isShared({ layers }: CacheConfig): boolean {
+  return layers.some((layer) => layer !== 'memory')
+}
+
+function slotsFor(cache: CacheConfig): number {
+  return Math.min(cache.warming.concurrency, roomFor(cache))
 }
 
 /** More at once would push one another past the cache: each takes up to three slices on their way into it. */

@@ -1,6 +1,12 @@
 // The program around the proxy: its command line, its threads, its start and its end.
 
-export { explainCommand, prewarmCommand, purgeCommand, statsCommand } from './admin-client.ts'
+export {
+  explainCommand,
+  prewarmCommand,
+  purgeCommand,
+  reloadCommand,
+  statsCommand,
+} from './admin-client.ts'
 export type { Terminal } from './admin-client.ts'
 export { auditVerifyCommand } from './audit-command.ts'
 export { readArguments, USAGE } from './arguments.ts'

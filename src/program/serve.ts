@@ -21,22 +21,28 @@ import type { Address } from '../config/server.ts'
 import { packConfig } from '../config/transfer.ts'
 import { countUp } from '../exchange/counts.ts'
 import { RequestIds } from '../http/request-id.ts'
-import { createSharedMemory, forgetThread } from '../live/live.ts'
+import { forgetThread } from '../live/live.ts'
 import {
   openObserver,
   readKeyRefreshes,
   readPrewarming,
   readPurges,
   readRefusals,
+  readReloads,
 } from '../observe/observe.ts'
 import type { Observer, Reading } from '../observe/observe.ts'
-import type { Status } from '../proxy/proxy.ts'
+import type { Backends, Status } from '../proxy/proxy.ts'
 import { Threads, usableCores } from '../server/server.ts'
 import { openAudit } from './audit-part.ts'
 import type { AuditPart } from './audit-part.ts'
+import { ConfigWatch } from './config-watch.ts'
+import { InForce } from './in-force.ts'
 import { mergeLimits } from './limits-desk.ts'
 import { openMetricsDesk, ThreadReadings } from './metrics-desk.ts'
 import { Prewarming } from './prewarming.ts'
+import { localReloadPart } from './reload-part.ts'
+import type { ReloadPart } from './reload-part.ts'
+import { Reloading } from './reloading.ts'
 import { ThreadDesk } from './thread-desk.ts'
 import { ProxyThread } from './thread.ts'
 import { localTraffic } from './traffic-part.ts'
@@ -52,6 +58,8 @@ export interface World {
   readonly spawn: (orders: WorkerOrders) => Worker
   /** Resolves with the name of the signal that asks for the end. */
   readonly stopped: Promise<string>
+  /** Calls whenever the configuration is to be read again. */
+  readonly onReload: (ask: () => void) => void
   /** Aborts when asked again: what still runs is then cut. */
   readonly impatience: AbortSignal
 }
@@ -74,6 +82,9 @@ interface Serving {
   /** Of the threads that there are now. */
   readonly warmParts: () => readonly WarmPart[]
   readonly traffic: FleetTraffic
+  readonly reloadParts: () => readonly ReloadPart[]
+  /** What is not a thread's own follows what its threads serve by now. */
+  follow(config: Config): void
   drain(impatience: AbortSignal): Promise<number>
 }
 
@@ -87,39 +98,70 @@ export async function serve(file: string, world: World): Promise<number> {
   for (const warning of loaded.warnings) world.err(`warning: ${formatProblem(warning)}`)
   const { config } = loaded
   try {
-    return await serveConfig(config, world)
+    return await serveConfig(config, file, world)
   } catch (error) {
     world.err(`sluice: ${error instanceof Error ? error.message : String(error)}`)
     return 1
   }
 }
 
-async function serveConfig(config: Config, world: World): Promise<number> {
+async function serveConfig(config: Config, file: string, world: World): Promise<number> {
   const audit = await openAudit(config.auditLog)
   try {
-    return await serveAudited(config, audit, world)
+    return await serveAudited(config, file, audit, world)
   } finally {
     await audit.close()
   }
 }
 
-async function serveAudited(config: Config, audit: AuditPart, world: World): Promise<number> {
+async function serveAudited(
+  config: Config,
+  file: string,
+  audit: AuditPart,
+  world: World,
+): Promise<number> {
   const { threads } = config.server
   const count = threads === 'auto' ? usableCores() : threads
+  const inForce = new InForce(config, count)
   const serving =
-    count === 1 ? await serveHere(config, audit) : await serveInThreads(config, count, audit, world)
+    count === 1
+      ? await serveHere(inForce, audit)
+      : await serveInThreads(inForce, count, audit, world)
   const { emit } = serving.observer
   audit.tellTo(emit)
   const prewarming = new Prewarming({ config, parts: serving.warmParts, emit })
-  const admin = await openAdmin(config, serving, prewarming).catch(async (error: unknown) => {
+  const reloading = new Reloading({
+    file,
+    env: world.env,
+    inForce,
+    parts: serving.reloadParts,
+    lead: async (next) => audit.follow(next.auditLog),
+    follow: (next) => {
+      serving.follow(next)
+      prewarming.use(next)
+      watch.turn(next.server.isWatched)
+    },
+    emit,
+  })
+  const watch = new ConfigWatch({
+    file,
+    env: world.env,
+    changed: () => void reloading.reload('watch'),
+  })
+  const desks = { inForce, serving, prewarming, reloading }
+  const admin = await openAdmin(desks).catch(async (error: unknown) => {
     await serving.drain(AbortSignal.abort())
     throw error
   })
+  world.onReload(() => void reloading.reload('signal'))
+  watch.turn(config.server.isWatched)
   world.out(readyLine(config, serving.address, admin?.address))
 
   const reason = await world.stopped
   emit({ kind: 'draining', reason })
-  const [cut] = await Promise.all([serving.drain(world.impatience), prewarming.close()])
+  watch.close()
+  const ends = [reloading.close(), prewarming.close()]
+  const [cut] = await Promise.all([serving.drain(world.impatience), ...ends])
   await admin?.close()
   emit({ kind: 'drained', cut })
   await audit.close()
@@ -127,25 +169,26 @@ async function serveAudited(config: Config, audit: AuditPart, world: World): Pro
   return 0
 }
 
-async function serveHere(config: Config, audit: AuditPart): Promise<Serving> {
-  const { port } = config.server.address
-  const memory = createSharedMemory(config, 1)
+async function serveHere(inForce: InForce, audit: AuditPart): Promise<Serving> {
+  const { port } = inForce.config.server.address
   const thread = new ProxyThread({
-    config,
+    ...inForce.standing,
     isShared: false,
     port,
-    memory,
     lane: 0,
     audit: audit.trail,
   })
-  const { status, observer, desk, gate } = thread
+  const { status, observer, desk } = thread
+  const reload = [localReloadPart(thread)]
   const address = await thread.listen()
   return {
     address,
     status,
     observer,
     desk,
-    gate,
+    get gate() {
+      return thread.gate
+    },
     read: async () => [thread.read(true), audit.log.read()],
     describe: async () => [thread.describe()],
     explain: async (question) => [await thread.explain(question)],
@@ -153,17 +196,20 @@ async function serveHere(config: Config, audit: AuditPart): Promise<Serving> {
     logging: { level: observer.level, setLevel: async (level) => observer.setLevel(level) },
     warmParts: () => [thread.warmPart],
     traffic: localTraffic(thread.traffic),
-    drain: (impatience) => thread.drain(config.server.shutdown, impatience),
+    reloadParts: () => reload,
+    follow: () => undefined,
+    drain: (impatience) => thread.drain(inForce.config.server.shutdown, impatience),
   }
 }
 
 async function serveInThreads(
-  config: Config,
+  inForce: InForce,
   count: number,
   audit: AuditPart,
   world: World,
 ): Promise<Serving> {
-  const { address: wanted, shutdown } = config.server
+  const { config } = inForce
+  const { address: wanted } = config.server
   await requireFree(wanted)
   const observer = openObserver({
     logging: config.logging,
@@ -172,44 +218,47 @@ async function serveInThreads(
     scheme: config.server.https === undefined ? 'http' : 'https',
     audit: audit.trail,
   })
-  const packed = packConfig(config)
-  const memory = createSharedMemory(config, count)
   const lines = new ThreadDesk({
-    isCached: config.cache.enabled,
+    isCached: () => inForce.config.cache.enabled,
     takeAudit: (...args) => audit.log.take(...args),
   })
-  const threads = new Threads({
+  const threads: Threads = new Threads({
     count,
     port: wanted.port,
     emit: observer.emit,
-    spawn: (port, lane) =>
-      world.spawn({
-        config: packed,
-        port,
-        line: lines.connect(),
-        memory,
-        lane,
-        level: observer.level(),
-      }),
-    onEnd: (lane) => forgetThread(memory, lane),
+    spawn: (port, lane) => {
+      const line = lines.connect((backends) => threads.note(lane, backends))
+      const { config, ...standing } = inForce.standing
+      const level = observer.level()
+      return world.spawn({ config: packConfig(config), ...standing, port, line, lane, level })
+    },
+    onEnd: (lane) => forgetThread(inForce.standing.memory, lane),
   })
   const startedAt = monotonic()
   let isDraining = false
   const status: Status = {
     version: VERSION,
     uptimeSeconds: () => (monotonic() - startedAt) / 1000,
-    backends: () => threads.backends(),
+    backends: () => onlyThoseOf(inForce.config, threads.backends()),
     isDraining: () => isDraining,
   }
   const address = await threads.start()
   const drain = (impatience: AbortSignal): Promise<number> => {
     isDraining = true
     gate?.close()
-    return threads.drain(shutdown, impatience)
+    return threads.drain(inForce.config.server.shutdown, impatience)
   }
   const keyRefreshes = new Map<string, number>()
   const refreshed = (outcome: string): void => countUp(keyRefreshes, outcome)
-  const gate = openGate({ ...config, emit: observer.emit, refreshed })
+  const openGateFor = (next: Config, last?: Gate): Gate | undefined =>
+    openGate({ ...next, emit: observer.emit, refreshed, last })
+  let gate = openGateFor(config)
+  const follow = (next: Config): void => {
+    observer.reconfigure(next.logging)
+    const last = gate
+    gate = openGateFor(next, last)
+    last?.leaveTo(gate)
+  }
   const readings = new ThreadReadings(() => lines.lines)
   const read = async (): Promise<Reading[]> => [
     ...(await readings.read()),
@@ -224,7 +273,9 @@ async function serveInThreads(
     status,
     observer,
     desk,
-    gate,
+    get gate() {
+      return gate
+    },
     describe,
     explain,
     limits,
@@ -237,9 +288,23 @@ async function serveInThreads(
     },
     warmParts,
     traffic,
+    reloadParts: () => lines.reloadParts(),
+    follow,
     read,
     drain,
   }
+}
+
+/** What a thread has said of others it may have said before they went. */
+function onlyThoseOf({ buckets }: Config, backends: Backends): Backends {
+  const kept = buckets.map(({ name, s3 }) => {
+    const seen = backends[name] ?? {}
+    return [
+      name,
+      Object.fromEntries(s3.replicas.map((one) => [one.name, seen[one.name] ?? 'probing'])),
+    ]
+  })
+  return Object.fromEntries(kept)
 }
 
 /** Threads share their port, and so would a second Sluice, unnoticed. */
@@ -251,40 +316,59 @@ function requireFree({ host, port }: Address): Promise<void> {
   })
 }
 
+interface Desks {
+  readonly inForce: InForce
+  readonly serving: Serving
+  readonly prewarming: PrewarmDesk
+  readonly reloading: Reloading
+}
+
 interface OpenAdmin {
   readonly address: Address
   close(): Promise<void>
 }
 
 /** An address nobody asked for may be taken: then there is no listener, and it is said. */
-async function openAdmin(
-  config: Config,
-  serving: Serving,
-  prewarm: PrewarmDesk,
-): Promise<OpenAdmin | undefined> {
-  const { address, isDefaultAddress } = config.admin
+async function openAdmin({
+  inForce,
+  serving,
+  prewarming: prewarm,
+  reloading,
+}: Desks): Promise<OpenAdmin | undefined> {
+  const { address, isDefaultAddress } = inForce.config.admin
   const { status, read } = serving
   const readAll = async (): Promise<Reading[]> => [
     ...(await read()),
     readPrewarming(prewarm.totals),
+    readReloads(reloading),
     readRefusals(admin.refusals),
   ]
   const ids = new RequestIds()
+  const metrics = openMetricsDesk(status, readAll)
   const admin: Admin = new Admin({
     address,
     status,
-    metrics: config.metrics.enabled ? openMetricsDesk(status, readAll) : undefined,
+    get metrics() {
+      return inForce.config.metrics.enabled ? metrics : undefined
+    },
     createId: () => ids.create(),
-    gate: serving.gate,
-    trustedProxies: config.server.trustedProxies,
+    get gate() {
+      return serving.gate
+    },
+    get trustedProxies() {
+      return inForce.config.server.trustedProxies
+    },
     desk: serving.desk,
     explain: serving.explain,
     limits: serving.limits,
     logging: serving.logging,
     prewarm,
-    introspection: { routes: serving.describe, config: () => printConfig(config) },
-    traffic: { ...serving.traffic, generation: () => 1 },
-    buckets: new Set(config.buckets.map(({ name }) => name)),
+    introspection: { routes: serving.describe, config: () => printConfig(inForce.config) },
+    traffic: { ...serving.traffic, generation: () => reloading.generation },
+    reloads: { reload: () => reloading.reload('call'), state: () => reloading.state },
+    get buckets() {
+      return new Set(inForce.config.buckets.map(({ name }) => name))
+    },
     emit: serving.observer.emit,
   })
   try {

@@ -7,11 +7,13 @@ import type { CacheDesk, Explain, LimitsDesk, Purged, PurgeOrder } from '../admi
 import type { LoggingConfig } from '../config/logging.ts'
 import type { LimitReport, RouteDescription } from '../live/live.ts'
 import type { AuditLog } from '../observe/observe.ts'
-import type { Explanation, ExplainQuestion } from '../proxy/proxy.ts'
+import type { Backends, Explanation, ExplainQuestion } from '../proxy/proxy.ts'
 import { auditArguments } from './audit-part.ts'
 import { partAt } from './cache-part.ts'
 import { answersOf, createPurgeCounts, openDesk } from './fleet-desk.ts'
 import { mergeLimits } from './limits-desk.ts'
+import { reloadPartAt } from './reload-part.ts'
+import type { ReloadPart } from './reload-part.ts'
 import { ThreadLine } from './thread-line.ts'
 import { trafficOf } from './traffic-part.ts'
 import { warmPartAt } from './warm-part.ts'
@@ -19,8 +21,13 @@ import type { WarmPart } from './warm-part.ts'
 
 export interface ThreadDeskOptions {
   /** Without a cache there is nobody to ask. */
-  readonly isCached: boolean
+  readonly isCached: () => boolean
   readonly takeAudit: AuditLog['take']
+}
+
+interface Connected {
+  readonly line: ThreadLine
+  readonly reload: ReloadPart
 }
 
 export class ThreadDesk {
@@ -31,11 +38,11 @@ export class ThreadDesk {
   readonly describe: () => Promise<readonly (readonly RouteDescription[])[]>
   readonly traffic = trafficOf(() => this.lines)
   readonly #takeAudit: AuditLog['take']
-  #lines: readonly ThreadLine[] = []
+  #threads: readonly Connected[] = []
 
   constructor({ isCached, takeAudit }: ThreadDeskOptions) {
     this.#takeAudit = takeAudit
-    this.desk = openDesk(() => (isCached ? this.lines.map(partAt) : []), this.purges)
+    this.desk = openDesk(() => (isCached() ? this.lines.map(partAt) : []), this.purges)
     this.limits = async () => mergeLimits(await answersOf(this.lines, limitsAt(this)))
     this.describe = () => answersOf(this.lines, describeAt)
     this.explain = (question) => answersOf(this.lines, explainAt(question))
@@ -50,8 +57,15 @@ export class ThreadDesk {
     return this.lines.map(warmPartAt)
   }
 
-  /** The end for a thread to be: it is spoken to from now on, and hears it when it listens. */
-  connect(): MessagePort {
+  reloadParts(): readonly ReloadPart[] {
+    return this.#threads.filter(({ line }) => !line.isClosed).map(({ reload }) => reload)
+  }
+
+  /**
+   * The end for a thread to be: it is spoken to from now on, and hears it when it listens. `noted` is
+   * told what it sees when its configuration has changed.
+   */
+  connect(noted: (backends: Backends) => void): MessagePort {
     const { port1, port2 } = new MessageChannel()
     const line = new ThreadLine(port1)
     line.listen(async (name, args) => {
@@ -59,13 +73,14 @@ export class ThreadDesk {
       // The cast: what `purgeAt` asked.
       return this.desk.purge(args[0] as PurgeOrder)
     })
-    this.#lines = [...this.lines, line]
+    const connected = { line, reload: reloadPartAt(line, noted) }
+    this.#threads = [...this.#threads.filter((one) => !one.line.isClosed), connected]
     return port2
   }
 
   /** To the threads that there are now. */
   get lines(): readonly ThreadLine[] {
-    return this.#lines.filter(({ isClosed }) => !isClosed)
+    return this.#threads.map(({ line }) => line).filter(({ isClosed }) => !isClosed)
   }
 }
 

@@ -6,15 +6,28 @@ import { setTimeout as after } from 'node:timers/promises'
 import { createPurging, openGate } from '../admin/admin.ts'
 import type { CacheDesk, Gate } from '../admin/admin.ts'
 import { monotonic } from '../primitives/clock.ts'
-import type { Config } from '../config/config.ts'
+import type { Config, Problem } from '../config/config.ts'
 import type { Address } from '../config/server.ts'
 import { RequestIds } from '../http/request-id.ts'
 import { Live, Shared } from '../live/live.ts'
-import type { LimitReport, RouteDescription, SharedMemory } from '../live/live.ts'
+import type {
+  LimitReport,
+  NextConfig,
+  Readied,
+  RouteDescription,
+  SharedMemory,
+} from '../live/live.ts'
 import { openObserver, ThreadMetrics, Traffic } from '../observe/observe.ts'
 import type { AuditTrail, Observer, Reading } from '../observe/observe.ts'
 import { createProxy, explain } from '../proxy/proxy.ts'
-import type { Backends, Explanation, ExplainQuestion, Purging, Status } from '../proxy/proxy.ts'
+import type {
+  Backends,
+  Explanation,
+  ExplainQuestion,
+  ProxyOptions,
+  Purging,
+  Status,
+} from '../proxy/proxy.ts'
 import { Server } from '../server/server.ts'
 import type { DrainTimes } from '../server/server.ts'
 import { localPart } from './cache-part.ts'
@@ -34,6 +47,7 @@ export interface ProxyThreadOptions {
   /** What all threads count and pace together, and which of them this is. */
   readonly memory: SharedMemory
   readonly lane: number
+  readonly generation: number
   /** Purges in all threads. Undefined: there is no other. */
   readonly purgeAll?: CacheDesk['purge'] | undefined
   readonly audit: AuditTrail
@@ -42,34 +56,38 @@ export interface ProxyThreadOptions {
 export class ProxyThread {
   readonly observer: Observer
   readonly status: Status
-  /** Its own cache. */
-  readonly part: CachePart | undefined
   /** Fetches ahead into it. */
   readonly warmPart: WarmPart
   /** Of its own cache alone. */
   readonly desk: CacheDesk
-  /** Who may give orders. */
-  readonly gate: Gate | undefined
   /** What passes here. */
   readonly traffic: WatchedTraffic
-  readonly #metrics: ThreadMetrics | undefined
+  readonly #audit: AuditTrail
+  readonly #metrics = new ThreadMetrics()
   readonly #purges = createPurgeCounts()
   readonly #live: Live
-  readonly #purging: Purging | undefined
+  /** What a method PURGE is answered by stands in it, and may change. */
+  readonly #proxy: ProxyOptions & { purging: Purging | undefined }
   readonly #server: Server
+  readonly #purge: CacheDesk['purge']
+  #gate: Gate | undefined
+  #readied: (Readied & { readonly generation: number }) | undefined
+  /** Grows whenever what was being made ready is wanted no more. */
+  #attempt = 0
   #isDraining = false
 
-  constructor({ config, isShared, port, memory, lane, purgeAll, audit }: ProxyThreadOptions) {
+  constructor(options: ProxyThreadOptions) {
+    const { config, isShared, port, memory, lane, purgeAll, generation, audit } = options
     const startedAt = monotonic()
     const ids = new RequestIds()
     const { logging } = config
-    this.#metrics = config.metrics.enabled ? new ThreadMetrics() : undefined
     const traffic = new Traffic(Math.random)
+    this.#audit = audit
     this.observer = openObserver({
       logging,
       observability: config.observability,
       random: Math.random,
-      metrics: this.#metrics,
+      metrics: config.metrics.enabled ? this.#metrics : undefined,
       traffic,
       audit,
       version: VERSION,
@@ -77,42 +95,118 @@ export class ProxyThread {
     })
     const { observe, traceOf, emit } = this.observer
     const shared = new Shared(memory, lane)
-    this.#live = new Live({ config, random: Math.random, emit, shared })
-    this.gate = openGate({ ...config, emit, refreshed: this.#live.refreshed })
+    this.#live = new Live({ config, generation, random: Math.random, emit, shared })
     this.status = {
       version: VERSION,
       uptimeSeconds: () => (monotonic() - startedAt) / 1000,
       backends: () => this.#live.backends(),
       isDraining: () => this.#isDraining,
     }
-    const { cache } = this.#live
-    const part = cache && localPart(cache)
-    this.part = part
-    this.desk = openDesk(() => (part === undefined ? [] : [part]), this.#purges)
+    this.desk = openDesk(() => this.part, this.#purges)
     this.warmPart = localWarmPart((bucket) => this.#live.current().byBucket.get(bucket))
-    const purge = purgeAll ?? this.desk.purge
-    this.#purging = createPurging({ gate: this.gate, purge, emit })
+    this.#purge = purgeAll ?? this.desk.purge
+    this.#proxy = {
+      current: () => this.#live.current(),
+      status: this.status,
+      purging: undefined,
+      traceOf,
+      observe,
+      reportBug: (error, requestId) => emit({ kind: 'bug', error, requestId }),
+    }
     this.#server = new Server({
       config: { ...config.server, address: { ...config.server.address, port } },
       isShared,
       createId: () => ids.create(),
       emit,
       unheard: (refused) => audit.unheard(refused),
-      proxy: createProxy({
-        current: () => this.#live.current(),
-        status: this.status,
-        purging: this.#purging,
-        traceOf,
-        observe,
-        reportBug: (error, requestId) => emit({ kind: 'bug', error, requestId }),
-      }),
+      proxy: createProxy(this.#proxy),
     })
     this.traffic = watchTraffic({
       traffic,
       server: () => this.#server.counts(),
       origins: () => this.#live.originCounts(),
     })
-    this.traffic.watch(this.gate !== undefined)
+    this.#guard(config)
+  }
+
+  /** Who may give orders. */
+  get gate(): Gate | undefined {
+    return this.#gate
+  }
+
+  /** Its own cache, of one part or none. */
+  get part(): readonly CachePart[] {
+    const { cache } = this.#live
+    return cache === undefined ? [] : [localPart(cache)]
+  }
+
+  /** Makes a configuration ready; nobody notices. Gives what is wrong with it, if anything is. */
+  async prepare(next: NextConfig): Promise<readonly Problem[]> {
+    this.abandon()
+    const attempt = this.#attempt
+    let use: () => void
+    try {
+      use = this.#server.prepare(next.config.server)
+    } catch (error) {
+      return [{ path: 'server.https', message: messageOf(error) }]
+    }
+    try {
+      const live = await this.#live.prepare(next)
+      const { generation, config } = next
+      if (attempt !== this.#attempt) {
+        live.abandon()
+        return [{ path: '', message: 'it took too long to be made ready' }]
+      }
+      this.#readied = {
+        generation,
+        abandon: () => live.abandon(),
+        swap: () => {
+          live.swap()
+          use()
+          this.observer.reconfigure(
+            config.logging,
+            config.metrics.enabled ? this.#metrics : undefined,
+            config.observability,
+          )
+          this.#audit.follow(config.auditLog)
+          this.#guard(config)
+        },
+      }
+      return []
+    } catch (error) {
+      return [{ path: '', message: messageOf(error) }]
+    }
+  }
+
+  /** What was made ready is in force when this returns. */
+  swap(generation: number): Backends {
+    if (this.#readied?.generation === generation) {
+      this.#readied.swap()
+      this.#readied = undefined
+    }
+    if (this.generation !== generation) throw new Error('another configuration is ready')
+    return this.backends()
+  }
+
+  abandon(): void {
+    this.#attempt += 1
+    this.#readied?.abandon()
+    this.#readied = undefined
+  }
+
+  get generation(): number {
+    return this.#live.generation
+  }
+
+  /** Who may give orders from now on. */
+  #guard(config: Config): void {
+    const { emit } = this.observer
+    const last = this.#gate
+    this.#gate = openGate({ ...config, emit, refreshed: this.#live.refreshed, last })
+    last?.leaveTo(this.#gate)
+    this.#proxy.purging?.close()
+    this.#proxy.purging = createPurging({ gate: this.#gate, purge: this.#purge, emit })
+    this.traffic.watch(this.#gate !== undefined)
   }
 
   /** What a request would get here, without serving it. */
@@ -141,7 +235,7 @@ export class ProxyThread {
       keyRefreshes: this.#live.keyRefreshes,
       spans: this.observer.spans(),
     }
-    return this.#metrics?.read(counts) ?? {}
+    return this.#live.config.metrics.enabled ? this.#metrics.read(counts) : {}
   }
 
   /** Undefined where there are no limits. */
@@ -160,12 +254,17 @@ export class ProxyThread {
     const cut = await this.#server.drain(
       AbortSignal.any([AbortSignal.timeout(drainMs), impatience]),
     )
-    this.#purging?.close()
-    this.gate?.close()
+    this.abandon()
+    this.#proxy.purging?.close()
+    this.#gate?.close()
     this.traffic.watch(false)
     await this.#live.close()
     return cut
   }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }
 
 function ignore(): void {

@@ -9,6 +9,7 @@ import type { ExplainQuestion } from '../proxy/proxy.ts'
 import type { DrainTimes, FromThread, ToThread } from '../server/server.ts'
 import { auditTrailAt } from './audit-part.ts'
 import { answersOf } from './cache-part.ts'
+import { answerReload, localReloadPart } from './reload-part.ts'
 import { ProxyThread } from './thread.ts'
 import { purgeAt } from './thread-desk.ts'
 import { ThreadLine } from './thread-line.ts'
@@ -26,6 +27,7 @@ export interface WorkerOrders {
   readonly lane: number
   /** Of the log, as it is now. */
   readonly level: LoggingConfig['level']
+  readonly generation: number
 }
 
 const REPORT_MS = 250
@@ -34,19 +36,19 @@ export async function runWorker(port: MessagePort, orders: WorkerOrders): Promis
   const config = unpackConfig(orders.config)
   const line = new ThreadLine(orders.line)
   const purgeAll = purgeAt(line)
-  const { port: listenPort, memory, lane } = orders
+  const { port: listenPort, memory, lane, generation } = orders
   const thread = new ProxyThread({
     config,
     isShared: true,
     port: listenPort,
     memory,
     lane,
+    generation,
     purgeAll,
     audit: auditTrailAt(line, config.auditLog),
   })
   thread.observer.setLevel(orders.level)
-  const { part } = thread
-  const answers = part && warmAnswersOf(thread.warmPart, answersOf(part))
+  const reload = localReloadPart(thread)
   const answerOf: Answers = async (name, args) => {
     if (name === 'limits') return thread.limits(args[0] === true)
     if (name === 'metrics') return thread.read(args[0] === true)
@@ -55,8 +57,11 @@ export async function runWorker(port: MessagePort, orders: WorkerOrders): Promis
     if (name === 'level') return thread.observer.setLevel(args[0] as LoggingConfig['level'])
     // The cast: what `explainAt` of this very program asked.
     if (name === 'explain') return thread.explain(args[0] as ExplainQuestion)
-    if (answers === undefined) throw new Error(`no thread answers '${name}'`)
-    return answers(name, args)
+    const reloaded = answerReload(name, args, reload)
+    if (reloaded !== undefined) return reloaded
+    const [part] = thread.part
+    if (part === undefined) throw new Error(`no thread answers '${name}'`)
+    return warmAnswersOf(thread.warmPart, answersOf(part))(name, args)
   }
   line.listen(trafficAnswersOf(thread.traffic, answerOf))
   const tell = (message: FromThread): void => port.postMessage(message)

@@ -23,11 +23,17 @@ export interface PeerTimeouts {
  * timer on every connection would be set anew for every read and write there is.
  */
 export class StallWatch {
-  readonly #stallTimeoutMs: number
+  #stallTimeoutMs = 0
   readonly #sockets = new Set<Socket>()
-  readonly #looks: NodeJS.Timeout
+  #looks: NodeJS.Timeout | undefined
 
-  constructor({ stallTimeoutMs }: PeerTimeouts) {
+  constructor(timeouts: PeerTimeouts) {
+    this.resize(timeouts)
+  }
+
+  /** From the next look on; whoever is timed already is timed as before. */
+  resize({ stallTimeoutMs }: PeerTimeouts): void {
+    clearInterval(this.#looks)
     this.#stallTimeoutMs = stallTimeoutMs
     this.#looks = setInterval(() => this.#look(), stallTimeoutMs / LOOKS).unref()
   }

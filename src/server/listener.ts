@@ -18,15 +18,33 @@ type ListenerConfig = Pick<ServerConfig, 'limits' | 'https' | 'http2'>
 /** As nginx allows: a client may not make one connection do the work of thousands. */
 const MAX_STREAMS = 128
 
-export function createListener({ limits, https, http2 }: ListenerConfig): Listener {
-  const http = {
+/** Node reads these at each connection. */
+function tunedBy(limits: ServerConfig['limits']) {
+  return {
     // A target that is too long has a code of its own, so the parser must let it through.
     maxHeaderSize: limits.maxHeaderBytes + limits.maxUriLength + 1024,
-    requireHostHeader: false,
-    connectionsCheckingInterval: Math.min(500, limits.headerTimeoutMs / 2),
     headersTimeout: limits.headerTimeoutMs,
     requestTimeout: limits.headerTimeoutMs,
     keepAliveTimeout: limits.keepAliveTimeoutMs,
+  }
+}
+
+/** For connections from now on. */
+export function retuneListener(listener: Listener, limits: ServerConfig['limits']): void {
+  const tuned = tunedBy(limits)
+  Object.assign(listener, tuned)
+  if ('updateSettings' in listener) listener.updateSettings(settingsBy(tuned.maxHeaderSize))
+}
+
+function settingsBy(maxHeaderSize: number) {
+  return { maxHeaderListSize: maxHeaderSize, maxConcurrentStreams: MAX_STREAMS }
+}
+
+export function createListener({ limits, https, http2 }: ListenerConfig): Listener {
+  const http = {
+    ...tunedBy(limits),
+    requireHostHeader: false,
+    connectionsCheckingInterval: Math.min(500, limits.headerTimeoutMs / 2),
     noDelay: true,
     // A request without a body is no stream that has to be read to its end.
     optimizeEmptyRequests: true,
@@ -45,6 +63,6 @@ function createAny(http: ServerOptions, { limits, https, http2 }: ListenerConfig
   const tls = { ...readCertificate(https), handshakeTimeout: limits.headerTimeoutMs }
   if (!http2) return createHttpsServer({ ...http, ...tls })
   const { maxHeaderSize = 0 } = http
-  const settings = { maxHeaderListSize: maxHeaderSize, maxConcurrentStreams: MAX_STREAMS }
+  const settings = settingsBy(maxHeaderSize)
   return createSecureServer({ ...http, ...tls, allowHTTP1: true, settings })
 }

@@ -26,8 +26,8 @@ interface Connected {
 }
 
 export class ProxyGreeting {
-  readonly #from: AddressSet
-  readonly #timeoutMs: number
+  #from: AddressSet
+  #timeoutMs: number
   readonly #emit: Emit
   /** The client behind each connection, by its two ends: TLS and HTTP/2 have sockets of their own. */
   readonly #clients = new Map<string, { readonly address: string }>()
@@ -38,6 +38,12 @@ export class ProxyGreeting {
     this.#from = new AddressSet(config.from)
     this.#timeoutMs = timeoutMs
     this.#emit = emit
+  }
+
+  /** For connections from now on. */
+  retune({ from }: ProxyProtocolConfig, timeoutMs: number): void {
+    this.#from = new AddressSet(from)
+    this.#timeoutMs = timeoutMs
   }
 
   /** Stands before what the listener does with a new connection. */

@@ -6,7 +6,7 @@ import type { Http2Session } from 'node:http2'
 import type { AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 
-import type { Address, ServerConfig } from '../config/server.ts'
+import type { Address, HttpsConfig, ServerConfig } from '../config/server.ts'
 import { countUp } from '../exchange/counts.ts'
 import type { ServerCounts } from '../exchange/counts.ts'
 import type { Emit } from '../exchange/event.ts'
@@ -20,11 +20,11 @@ import {
   StallWatch,
   timeHttp2Session,
 } from './connections.ts'
-import { createListener } from './listener.ts'
+import { createListener, retuneListener } from './listener.ts'
 import type { Listener } from './listener.ts'
 import { answerParserError, answerRefusal, writeRefusal } from './parser-refusal.ts'
 import { ProxyGreeting } from './proxy-greeting.ts'
-import { watchCertificate } from './tls.ts'
+import { readCertificate, watchCertificate } from './tls.ts'
 
 export { usableCores } from './cpus.ts'
 export { Threads } from './threads.ts'
@@ -60,6 +60,7 @@ export class Server {
   readonly #sockets = new Set<Socket>()
   /** Those that have not asked anything yet. */
   readonly #unasked = new Set<Duplex>()
+  #config: ServerConfig
   readonly #stalls: StallWatch
   /** Undefined where connections begin with what the client says. */
   readonly #greeting: ProxyGreeting | undefined
@@ -71,6 +72,7 @@ export class Server {
 
   constructor(options: ServerOptions) {
     this.#options = options
+    this.#config = options.config
     this.#stalls = new StallWatch(options.config.limits)
     this.#listener = createListener(options.config)
     this.#greeting = greetingFor(options)
@@ -90,8 +92,26 @@ export class Server {
         },
       )
     })
-    if (https !== undefined) this.#watchCertificate()
+    if (https !== undefined) this.#watchCertificate(https)
     return boundAddress(this.#listener.address())
+  }
+
+  /** Makes ready what another configuration needs, and throws where that cannot be; what is given puts it in force. */
+  prepare(config: ServerConfig): () => void {
+    const { https } = config
+    const certificate = https && readCertificate(https)
+    return () => {
+      const listener = this.#listener
+      this.#config = config
+      retuneListener(listener, config.limits)
+      this.#stalls.resize(config.limits)
+      if (config.proxyProtocol !== undefined) {
+        this.#greeting?.retune(config.proxyProtocol, config.limits.headerTimeoutMs)
+      }
+      if (https === undefined || certificate === undefined) return
+      if ('setSecureContext' in listener) listener.setSecureContext(certificate)
+      this.#watchCertificate(https)
+    }
   }
 
   counts(): ServerCounts {
@@ -132,13 +152,13 @@ export class Server {
     // The kinds of server emit the same events here, but are typed apart.
     const listener = this.#listener as HttpServer
     const { createId, config } = this.#options
-    const { maxUriLength } = config.limits
     listener.on('request', this.#answer)
     // The body that a client asks leave to send is not wanted: the answer is given at once.
     listener.on('checkContinue', this.#answer)
     listener.on('checkExpectation', this.#answer)
     listener.on('clientError', (error, socket) => {
       const id = createId()
+      const { maxUriLength } = this.#config.limits
       this.#refused(answerParserError(error, socket, { id, maxUriLength }), id, socket)
     })
     listener.on('connect', this.#refuseConnect)
@@ -160,7 +180,7 @@ export class Server {
   #welcome(session: Http2Session): void {
     this.#sessions.add(session)
     session.on('close', () => this.#sessions.delete(session))
-    timeHttp2Session(session, this.#options.config.limits)
+    timeHttp2Session(session, this.#config.limits)
     if (this.#isDraining) endSession(session)
   }
 
@@ -225,15 +245,12 @@ export class Server {
     if ('closeIdleConnections' in this.#listener) this.#listener.closeIdleConnections()
   }
 
-  #watchCertificate(): void {
-    const { config, emit } = this.#options
+  #watchCertificate(https: HttpsConfig): void {
+    this.#watch?.close()
+    const { emit } = this.#options
     const listener = this.#listener
-    if (config.https === undefined || !('setSecureContext' in listener)) return
-    this.#watch = watchCertificate(
-      config.https,
-      (options) => listener.setSecureContext(options),
-      emit,
-    )
+    if (!('setSecureContext' in listener) || this.#isDraining) return
+    this.#watch = watchCertificate(https, (options) => listener.setSecureContext(options), emit)
   }
 }
 

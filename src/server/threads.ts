@@ -85,6 +85,12 @@ export class Threads {
     return merged
   }
 
+  /** What one of them sees, told by another road. */
+  note(index: number, backends: Backends): void {
+    const thread = this.#threads[index]
+    if (thread !== undefined) thread.backends = backends
+  }
+
   /** What still runs when `impatience` aborts is cut. */
   async drain(times: DrainTimes, impatience: AbortSignal): Promise<number> {
     this.#isDraining = true
