@@ -11,9 +11,9 @@ import { checkCommand } from '../src/config/commands.ts'
 import { keyPair, pem, SECRET } from './support/tokens.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
-const PLACES = ['README.md', 'CONTRIBUTING.md', 'docs/*.md', 'policies/*.md']
-/** Of another program: its first word. */
-const FOREIGN = /^scrape_configs:/m
+const PLACES = ['*.md', 'docs/*.md', 'policies/*.md', 'deploy/**/*.md', 'k6/*.md']
+/** Of another program: its first word. That of the chart is rendered by the chart's test. */
+const FOREIGN = /^(?:scrape_configs|secretRefs):/m
 
 const BUCKETS = `buckets:
   - name: a
@@ -83,8 +83,11 @@ test('there are examples to load, and one that is mis-spelt does not', () => {
   assert.ok(examples.length > 7, places.join())
   assert.deepEqual([...new Set(places)].toSorted(), [
     'README.md',
+    'deploy/helm/sluice/README.md',
     'docs/config.md',
     'docs/metrics.md',
+    'docs/quick-start.md',
+    'docs/sizing.md',
     'policies/README.md',
   ])
   const [first] = examples.filter(({ text }) => text.includes('path_prefix'))

@@ -40,6 +40,7 @@ const PROMISED = {
     'slow_requests_total',
     'trace_spans_total',
     'audit_records_total',
+    'config_reloads_total',
   ],
   gauge: [
     'http_requests_in_flight',
@@ -50,6 +51,7 @@ const PROMISED = {
     'replica_healthy',
     'circuit_breaker_state',
     'build_info',
+    'config_generation',
   ],
   histogram: [
     'http_request_duration_seconds',

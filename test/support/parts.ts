@@ -61,12 +61,29 @@ const PARTS = {
   zsh: { name: 'zsh', probe: () => onPath('zsh'), packages: ['zsh'] },
   fish: { name: 'fish', probe: () => onPath('fish'), packages: ['fish'] },
   chromium: { name: 'chromium', probe: () => onPath('chromium'), packages: ['chromium'] },
+  k6: {
+    name: 'k6',
+    probe: () => onPath('k6') ?? inGoFolder('k6'),
+    packages: [],
+    goModule: 'go.k6.io/k6@v1.8.1',
+  },
+  helm: {
+    name: 'helm',
+    probe: () => onPath('helm') ?? inGoFolder('helm'),
+    packages: [],
+    goModule: 'helm.sh/helm/v3/cmd/helm@v3.22.0',
+  },
+  'systemd-analyze': {
+    name: 'systemd-analyze',
+    probe: () => onPath('systemd-analyze'),
+    packages: ['systemd'],
+  },
 } as const satisfies Record<string, Part>
 
 export type PartName = keyof typeof PARTS
 export const parts: Readonly<Record<PartName, Part>> = PARTS
 
-/** What the tests need; nginx and wrk serve the benchmark alone. */
+/** What the tests need; nginx and wrk serve the benchmark alone, and systemd is where it is. */
 export const partsOfTheTests: readonly PartName[] = [
   'radosgw',
   'rclone',
@@ -84,6 +101,8 @@ export const partsOfTheTests: readonly PartName[] = [
   'zsh',
   'fish',
   'opa',
+  'k6',
+  'helm',
 ]
 
 const found = new Map<PartName, string>()
@@ -142,11 +161,15 @@ export function installParts(names: readonly PartName[]): PartName[] {
   return missing.filter((name) => programOf(name) === undefined)
 }
 
+/** What brings the parts that no package does. */
+export function goIfThere(): string | undefined {
+  return firstWorking(['go', '/usr/local/go/bin/go'], ['version'])
+}
+
 /** Into the caller's own Go folder, which takes no rights. */
 function installByGo(names: readonly PartName[]): void {
   const modules = names.flatMap((name) => parts[name].goModule ?? [])
-  const go =
-    modules.length === 0 ? undefined : firstWorking(['go', '/usr/local/go/bin/go'], ['version'])
+  const go = modules.length === 0 ? undefined : goIfThere()
   if (go === undefined) return
   for (const module of modules) {
     console.log(`go install ${module}`)
