@@ -74,7 +74,7 @@ function described(task: PrewarmTask): object {
   const { id, order, state, reason, objects, bytes, startedAt, endedAt, problems } = task
   return {
     task_id: id,
-    state,
+    status: state,
     ...(reason === undefined ? {} : { reason }),
     order: describeOrder(order),
     objects,

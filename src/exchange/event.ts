@@ -64,7 +64,7 @@ export type Event =
       readonly kind: 'prewarm'
       readonly task: string
       readonly bucket: string
-      readonly state: string
+      readonly status: string
       readonly reason?: string | undefined
       readonly done: number
       readonly failed: number

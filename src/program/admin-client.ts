@@ -99,14 +99,14 @@ export function prewarmCommand(
     terminal.err(`sluice: waiting for the task ${String(id)}`)
     const task = await atItsEnd(look)
     print(task, terminal)
-    return task['state'] === 'completed' ? 0 : 1
+    return task['status'] === 'completed' ? 0 : 1
   })
 }
 
 async function atItsEnd(look: () => Promise<Answer>): Promise<Answer> {
   for (;;) {
     const task = await look()
-    if (task['state'] !== 'running') return task
+    if (task['status'] !== 'running') return task
     await after(LOOK_AGAIN_MS)
   }
 }

@@ -126,7 +126,8 @@ export class Prewarming implements PrewarmDesk {
     const sum = this.#ofFinished
     this.#ofFinished = { objects: sum.objects + done, bytes: sum.bytes + bytes }
     const { bucket } = order
-    this.#emit({ kind: 'prewarm', task: run.id, bucket, state, reason, done, failed, bytes })
+    const facts = { bucket, status: state, reason, done, failed, bytes }
+    this.#emit({ kind: 'prewarm', task: run.id, ...facts })
   }
 }
 

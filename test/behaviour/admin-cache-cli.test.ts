@@ -119,7 +119,7 @@ for (const [args, found] of PREWARMED) {
     assert.equal(code, 0)
     assert.match(stderr, /^sluice: waiting for the task [0-9a-f-]{36}\n$/)
     const task = JSON.parse(stdout)
-    assert.deepEqual([task.state, task.objects.found], ['completed', found])
+    assert.deepEqual([task.status, task.objects.found], ['completed', found])
     assert.equal(await front.look('w/1'), 'HIT')
   })
 }
@@ -128,8 +128,8 @@ test('sluice prewarm --wait ends with 1 when the task has failed', async () => {
   const missing = ['--bucket', 'files', '--key', 'missing']
   const { code, stdout } = await run('prewarm', ...missing, '--wait')
   assert.equal(code, 1)
-  const { state, problems } = JSON.parse(stdout)
-  assert.deepEqual([state, problems], ['failed', [{ key: 'missing', reason: 'not_found' }]])
+  const { status, problems } = JSON.parse(stdout)
+  assert.deepEqual([status, problems], ['failed', [{ key: 'missing', reason: 'not_found' }]])
   assert.equal((await run('prewarm', ...missing)).code, 0)
 })
 
@@ -179,7 +179,7 @@ const MISTAKEN: readonly [args: readonly string[], words: string][] = [
   [['stats', '--all'], '--all belongs to the command purge'],
   [
     ['check', '--token', 'a'],
-    '--token belongs to the commands purge, prewarm, stats, explain and top',
+    '--token belongs to the commands purge, prewarm, stats, reload, explain and top',
   ],
   [['stats', 'a', 'b'], 'unexpected argument: b'],
   [['explain'], 'explain what? sluice explain /path/of/an/object'],

@@ -324,7 +324,7 @@ test('every call leaves one event in the log, without its token', async () => {
       ['purge', '{"bucket":"files","key":"logged"}', 200],
       ['purge', undefined, 400],
       ['stats', undefined, 200],
-      ['info', undefined, 404],
+      ['info', '{"bucket":"files","key":"x"}', 404],
       ['unknown', undefined, 401],
       ['unknown', undefined, 404],
       ['purge', '{"bucket":"files","key":"by/address"}', 200],

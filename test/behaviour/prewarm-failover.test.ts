@@ -60,15 +60,15 @@ function listingsAt(index: number): (string | undefined)[] {
 
 test('a page that a replica fails to give is had from the next', async () => {
   fleet.fault({ kind: 'status', status: 503, match: { key: '', method: 'GET' } }, [0])
-  const { state, objects } = await warm({ prefix: 'many/' })
-  assert.deepEqual([state, objects.found, objects.done], ['completed', MANY, MANY])
+  const { status, objects } = await warm({ prefix: 'many/' })
+  assert.deepEqual([status, objects.found, objects.done], ['completed', MANY, MANY])
   assert.deepEqual([listingsAt(0).length, listingsAt(1).length], [2, 2])
 })
 
 test('where the first replica fails half way, the next goes on behind the last key', async () => {
   fleet.fault({ kind: 'status', status: 503, skip: 1, match: { key: '', method: 'GET' } }, [0])
-  const { state, objects } = await warm({ prefix: 'many/' })
-  assert.deepEqual([state, objects.found, objects.done], ['completed', MANY, MANY])
+  const { status, objects } = await warm({ prefix: 'many/' })
+  assert.deepEqual([status, objects.found, objects.done], ['completed', MANY, MANY])
   const keys = Array.from({ length: MANY }, (_, index) => keyOf(index))
   const sorted = keys.toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
   assert.deepEqual(listingsAt(1), [sorted[999]])
@@ -78,7 +78,7 @@ test('a listing that is no listing is not believed', async () => {
   const headers = { 'Content-Type': 'application/xml', 'Content-Length': '3' }
   fleet.fault({ kind: 'garbage', match: { key: '', method: 'GET' } }, [0])
   fleet.fault({ kind: 'headers', headers, match: { key: '', method: 'GET' } }, [1])
-  const { state, reason, objects } = await warm({ prefix: 'many/' })
-  assert.deepEqual([state, objects.found], ['failed', 0])
+  const { status, reason, objects } = await warm({ prefix: 'many/' })
+  assert.deepEqual([status, objects.found], ['failed', 0])
   assert.equal(reason, 'origin_failed')
 })

@@ -93,7 +93,7 @@ test('a rate may be below one a second', async () => {
     ({ objects }) => objects.done === 1,
   )
   const cancelled = await front.call('DELETE', `/admin/cache/prewarm/${id}`)
-  assert.equal(cancelled.json['state'], 'cancelled')
+  assert.equal(cancelled.json['status'], 'cancelled')
   assert.deepEqual(objectsAsked(front), ['a'])
 })
 
@@ -106,10 +106,10 @@ test('a task that is cancelled lets go of its requests at the origin, and begins
   const id = await begin(front, { bucket: 'files', keys: ['first', ...held] })
   await atOrigin(front, 'open', 4)
   const { status, json } = await front.call('DELETE', `/admin/cache/prewarm/${id}`)
-  assert.deepEqual([status, json['state']], [200, 'cancelled'])
+  assert.deepEqual([status, json['status']], [200, 'cancelled'])
   await atOrigin(front, 'aborted', 4)
   const task = await taskOf(front, id)
-  assert.deepEqual([task.state, task.objects.done, task.bytes], ['cancelled', 1, 4])
+  assert.deepEqual([task.status, task.objects.done, task.bytes], ['cancelled', 1, 4])
   assert.equal(objectsAsked(front).length, 5)
   assert.equal(typeof task.ended_at, 'string')
   // To cancel again changes nothing.
@@ -143,7 +143,7 @@ test('a listing that is waited for is let go with its task', async () => {
     (count) => count === 1,
   )
   const { json } = await front.call('DELETE', `/admin/cache/prewarm/${id}`)
-  assert.equal(json['state'], 'cancelled')
+  assert.equal(json['status'], 'cancelled')
   await until(
     'the listing is let go',
     async () => front.s3.requests.filter(({ method }) => method === 'GET').map((one) => one.state),
@@ -175,7 +175,7 @@ test('the end of the program cancels its tasks, and takes no more of them', asyn
   await atOrigin(front, 'open', 1)
   front.sluice.kill('SIGTERM')
   const task = await ended(front, id)
-  assert.equal(task.state, 'cancelled')
+  assert.equal(task.status, 'cancelled')
   await atOrigin(front, 'aborted', 1)
   const order = JSON.stringify({ bucket: 'files' })
   const late = await front.call('POST', '/admin/cache/prewarm', { body: order })
@@ -206,7 +206,7 @@ test('nothing is fetched faster than a layer can keep it', async () => {
     })
     front.put('large', { size, seed: 'large' })
     const task = await prewarm(front, { bucket: 'files', keys: ['large'] })
-    assert.deepEqual([task.state, task.bytes], ['completed', size])
+    assert.deepEqual([task.status, task.bytes], ['completed', size])
     const { json } = await front.call('GET', '/admin/cache/info?bucket=files&key=large')
     assert.deepEqual(json['slices'], { size: 1024 * 1024, total: 200, held: { disk: 200 } })
   } finally {

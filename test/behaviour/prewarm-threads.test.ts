@@ -40,7 +40,7 @@ test('where memory is all there is, each thread has the object', async () => {
   await using front = await openThreads({ cache_layers: ['memory'], warming: WARMING })
   const task = await prewarm(front, { bucket: 'files', prefix: 'k/' })
   const { found, done } = task.objects
-  assert.deepEqual([task.state, found, done, task.bytes], ['completed', 12, 12, 12 * 11 + 2])
+  assert.deepEqual([task.status, found, done, task.bytes], ['completed', 12, 12, 12 * 11 + 2])
   assert.equal(objectsAsked(front).length, 2 * KEYS.length)
   assert.deepEqual(await looks(front), ['HIT'])
   assert.equal(objectsAsked(front).length, 2 * KEYS.length)
@@ -54,7 +54,7 @@ test('what the threads share is asked for once, and found by both', async () => 
     warming: WARMING,
   })
   const task = await prewarm(front, { bucket: 'files', prefix: 'k/' })
-  assert.deepEqual([task.state, task.objects.done], ['completed', 12])
+  assert.deepEqual([task.status, task.objects.done], ['completed', 12])
   assert.deepEqual(objectsAsked(front), KEYS.toSorted())
   // A head and a slice each, in the memory of one thread.
   const { json } = await front.call('GET', '/admin/cache/stats')
@@ -70,10 +70,10 @@ test('a task is found and cancelled whichever thread works at it', async () => {
   const open = async (): Promise<number> =>
     front.s3.requests.filter(({ state }) => state === 'open').length
   await until('the limit is reached', open, (count) => count === 3)
-  for (const id of ids) assert.equal((await taskOf(front, id)).state, 'running')
+  for (const id of ids) assert.equal((await taskOf(front, id)).status, 'running')
   const ends = ids.map((id) => front.call('DELETE', `/admin/cache/prewarm/${id}`))
   for (const { status, json } of await Promise.all(ends)) {
-    assert.deepEqual([status, json['state']], [200, 'cancelled'])
+    assert.deepEqual([status, json['status']], [200, 'cancelled'])
   }
   await until('all is let go', open, (count) => count === 0)
 })
@@ -102,6 +102,6 @@ test('a thread that dies takes no task with it: the other one goes on', async ()
   const [victim = ''] = inspector.workers()
   await inspector.evaluate(victim, `setTimeout(() => { throw new Error('died in a test') }); 1`)
   await front.sluice.logLine((line) => line['event'] === 'worker-died')
-  const { state, objects } = await ended(front, id)
-  assert.deepEqual([state, objects.found, objects.failed], ['completed', 12, 0])
+  const { status, objects } = await ended(front, id)
+  assert.deepEqual([status, objects.found, objects.failed], ['completed', 12, 0])
 })

@@ -68,9 +68,9 @@ test('after it, the first GET is a hit in memory, and the origin is asked nothin
   for (const key of keys) front.put(key, `body of ${key}`)
   front.put('cold', 'not named')
   const task = await prewarm(front, { bucket: 'files', prefix: 'warm/' })
-  const { state, objects, bytes, problems, order } = task
+  const { status, objects, bytes, problems, order } = task
   assert.deepEqual(objects, { found: 10, done: 10, skipped: 0, unstored: 0, failed: 0 })
-  assert.deepEqual([state, bytes, problems], ['completed', 10 * 14, []])
+  assert.deepEqual([status, bytes, problems], ['completed', 10 * 14, []])
   assert.deepEqual(order, { bucket: 'files', prefix: 'warm/', recursive: true })
   assert.ok(task.ended_at !== null && task.ended_at >= task.started_at)
   assert.deepEqual(objectsAsked(front), keys)
@@ -82,7 +82,7 @@ test('every byte of an object of many slices is kept', async () => {
   const size = 1024 * 1024 + 5
   front.put('large', { size, seed: 'large' })
   const task = await prewarm(front, { bucket: 'files', keys: ['large'] })
-  assert.deepEqual([task.state, task.bytes], ['completed', size])
+  assert.deepEqual([task.status, task.bytes], ['completed', size])
   front.s3.clearRequests()
   const answer = await request(`${front.url}/files/large`)
   assert.deepEqual([answer.headers['x-cache'], answer.body.length], ['HIT', size])
@@ -105,7 +105,7 @@ test('what it brings in is counted, and what was there already is not', async ()
 test('keys are taken as they are, and each once', async () => {
   const keys = [...ODD_KEYS, ...ODD_KEYS]
   const task = await prewarm(front, { bucket: 'files', keys })
-  assert.deepEqual([task.state, task.objects.done], ['completed', ODD_KEYS.length])
+  assert.deepEqual([task.status, task.objects.done], ['completed', ODD_KEYS.length])
   assert.deepEqual(task.order, { bucket: 'files', keys: ODD_KEYS.length })
   assert.deepEqual(listings(front), [])
   for (const key of ODD_KEYS) assert.deepEqual(await get(key), [HIT, `body of ${key}`])
@@ -113,7 +113,7 @@ test('keys are taken as they are, and each once', async () => {
 
 test('a listing finds odd keys as they are', async () => {
   const task = await prewarm(front, { bucket: 'files', prefix: 'odd/' })
-  assert.deepEqual([task.state, task.objects.done], ['completed', ODD_KEYS.length])
+  assert.deepEqual([task.status, task.objects.done], ['completed', ODD_KEYS.length])
   front.s3.clearRequests()
   for (const key of ODD_KEYS) assert.deepEqual(await get(key), [HIT, `body of ${key}`])
   assert.deepEqual(objectsAsked(front), [])
@@ -122,7 +122,7 @@ test('a listing finds odd keys as they are', async () => {
 test("below a bucket's key prefix, keys are those that clients ask for", async () => {
   const task = await prewarm(front, { bucket: 'below', prefix: 'odd/a' })
   assert.deepEqual(
-    [task.state, task.objects.done, listings(front)[0]?.['prefix']],
+    [task.status, task.objects.done, listings(front)[0]?.['prefix']],
     ['completed', 3, `${KEY_PREFIX}odd/a`],
   )
   assert.deepEqual(await get('odd/a+b', 'below'), [HIT, 'below, odd/a+b'])
@@ -133,13 +133,13 @@ test("below a bucket's key prefix, keys are those that clients ask for", async (
 
 test('what a key prefix is for itself is no object below it', async () => {
   front.put(KEY_PREFIX, '')
-  const { state, objects } = await prewarm(front, { bucket: 'below' })
-  assert.deepEqual([state, objects.found, objects.failed], ['completed', ODD_KEYS.length, 0])
+  const { status, objects } = await prewarm(front, { bucket: 'below' })
+  assert.deepEqual([status, objects.found, objects.failed], ['completed', ODD_KEYS.length, 0])
 })
 
 test('a listing of several pages is followed to its end', async () => {
-  const { state, objects } = await prewarm(front, { bucket: 'files', prefix: 'many/' })
-  assert.deepEqual([state, objects.found, objects.done], ['completed', MANY, MANY])
+  const { status, objects } = await prewarm(front, { bucket: 'files', prefix: 'many/' })
+  assert.deepEqual([status, objects.found, objects.done], ['completed', MANY, MANY])
   const [first, second, ...more] = listings(front)
   assert.deepEqual(more, [])
   assert.deepEqual(
@@ -154,7 +154,7 @@ test('a listing of several pages is followed to its end', async () => {
 
 test('max_files bounds how many are found, and how far is listed', async () => {
   const few = await prewarm(front, { bucket: 'files', prefix: 'many/', max_files: 3 })
-  assert.deepEqual([few.state, few.objects.found, few.objects.done], ['completed', 3, 3])
+  assert.deepEqual([few.status, few.objects.found, few.objects.done], ['completed', 3, 3])
   assert.deepEqual([objectsAsked(front).length, listings(front).length], [3, 1])
   const more = await prewarm(front, { bucket: 'files', prefix: 'many/', max_files: 1005 })
   assert.deepEqual([more.objects.found, more.objects.skipped], [1005, 3])
@@ -163,15 +163,15 @@ test('max_files bounds how many are found, and how far is listed', async () => {
 test('without recursion only what lies directly below the prefix is found', async () => {
   for (const key of ['tree/a', 'tree/b', 'tree/c/d', 'tree/c/e/f']) front.put(key, key)
   const flat = await prewarm(front, { bucket: 'files', prefix: 'tree/', recursive: false })
-  assert.deepEqual([flat.state, flat.objects.done], ['completed', 2])
+  assert.deepEqual([flat.status, flat.objects.done], ['completed', 2])
   assert.deepEqual(objectsAsked(front), ['tree/a', 'tree/b'])
   const deep = await prewarm(front, { bucket: 'files', prefix: 'tree/', recursive: true })
   assert.deepEqual([deep.objects.found, deep.objects.skipped, deep.objects.done], [4, 2, 2])
 })
 
 test('a prefix that nothing begins with completes with nothing', async () => {
-  const { state, objects, bytes } = await prewarm(front, { bucket: 'files', prefix: 'nothing/' })
-  assert.deepEqual([state, objects.found, bytes], ['completed', 0, 0])
+  const { status, objects, bytes } = await prewarm(front, { bucket: 'files', prefix: 'nothing/' })
+  assert.deepEqual([status, objects.found, bytes], ['completed', 0, 0])
 })
 
 test('what is held is skipped, what was stale is renewed', async () => {
@@ -192,8 +192,8 @@ test('a stale object whose origin fails has not been warmed', async () => {
   await get('stale')
   await front.purge({ bucket: 'files', key: 'stale', soft: true })
   front.s3.fault({ kind: 'status', status: 500, match: { key: 'stale' } })
-  const { state, objects, problems } = await prewarm(front, { bucket: 'files', keys: ['stale'] })
-  assert.deepEqual([state, objects.failed], ['failed', 1])
+  const { status, objects, problems } = await prewarm(front, { bucket: 'files', keys: ['stale'] })
+  assert.deepEqual([status, objects.failed], ['failed', 1])
   assert.deepEqual(problems, [{ key: 'stale', reason: 'origin_failed' }])
 })
 
@@ -202,8 +202,8 @@ test('what may not be kept is told, and its bytes are not read', async () => {
   front.put('too-large', { size: 50_000_000, seed: 'large' })
   front.put('not-ours', 'private', { cacheControl: 'private' })
   const keys = ['fits', 'too-large', 'not-ours']
-  const { state, objects, bytes, problems } = await prewarm(front, { bucket: 'small', keys })
-  assert.deepEqual([state, objects.done, objects.unstored, bytes], ['completed', 1, 2, 9])
+  const { status, objects, bytes, problems } = await prewarm(front, { bucket: 'small', keys })
+  assert.deepEqual([status, objects.done, objects.unstored, bytes], ['completed', 1, 2, 9])
   assert.deepEqual(
     problems.map(({ reason }) => reason),
     ['not_stored', 'not_stored'],
@@ -224,8 +224,8 @@ test('keys that fail are counted and told, and the others are warmed', async () 
   front.s3.fault({ kind: 'status', status: 403, code: 'AccessDenied', match: { key: 'secret' } })
   front.s3.fault({ kind: 'cut', afterBytes: 100_000, match: { key: 'cut' } })
   const keys = ['good', 'broken', 'secret', 'missing', 'cut', 'x/../y']
-  const { state, objects, bytes, problems } = await prewarm(front, { bucket: 'files', keys })
-  assert.equal(state, 'completed')
+  const { status, objects, bytes, problems } = await prewarm(front, { bucket: 'files', keys })
+  assert.equal(status, 'completed')
   assert.deepEqual(objects, { found: 6, done: 1, skipped: 0, unstored: 0, failed: 5 })
   assert.equal(bytes, 4)
   const reasons = Object.fromEntries(problems.map(({ key, reason }) => [key, reason]))
@@ -241,7 +241,7 @@ test('keys that fail are counted and told, and the others are warmed', async () 
 test('a task none of whose objects can be had has failed, and keeps its last ten problems', async () => {
   const keys = Array.from({ length: 30 }, (_, index) => `missing/${index}`)
   const task = await prewarm(front, { bucket: 'files', keys })
-  assert.deepEqual([task.state, task.reason, task.objects.failed], ['failed', 'all_failed', 30])
+  assert.deepEqual([task.status, task.reason, task.objects.failed], ['failed', 'all_failed', 30])
   assert.equal(task.problems.length, 10)
 })
 
@@ -249,20 +249,20 @@ test('a listing that fails at once fails the task', async () => {
   front.s3.fault({ kind: 'status', status: 500, match: { key: '' } })
   const failed = await prewarm(front, { bucket: 'files', prefix: 'many/' })
   assert.deepEqual(
-    [failed.state, failed.reason, failed.objects.found],
+    [failed.status, failed.reason, failed.objects.found],
     ['failed', 'origin_failed', 0],
   )
   front.s3.clearFaults()
   front.s3.fault({ kind: 'status', status: 403, code: 'AccessDenied', match: { key: '' } })
   const forbidden = await prewarm(front, { bucket: 'files', prefix: 'many/' })
-  assert.deepEqual([forbidden.state, forbidden.reason], ['failed', 'origin_forbidden'])
+  assert.deepEqual([forbidden.status, forbidden.reason], ['failed', 'origin_forbidden'])
 })
 
 test('a listing that fails half way fails the task, which keeps what it has', async () => {
   front.s3.fault({ kind: 'status', status: 500, match: { key: '' }, skip: 1 })
-  const { state, reason, objects } = await prewarm(front, { bucket: 'files', prefix: 'many/' })
+  const { status, reason, objects } = await prewarm(front, { bucket: 'files', prefix: 'many/' })
   assert.deepEqual(
-    [state, reason, objects.found, objects.done],
+    [status, reason, objects.found, objects.done],
     ['failed', 'origin_failed', 1000, 1000],
   )
 })
@@ -293,8 +293,8 @@ test('of the finished tasks the last hundred are remembered', async () => {
 test('a task that has ended says so in the log', async () => {
   const { task_id: id } = await prewarm(front, { bucket: 'files', keys: ['odd/a b', 'missing'] })
   const line = await front.sluice.logLine((one) => one['event'] === 'prewarm' && one['task'] === id)
-  const { bucket, state, done, failed, bytes } = line
-  assert.deepEqual([bucket, state, done, failed, bytes], ['files', 'completed', 1, 1, 15])
+  const { bucket, status, done, failed, bytes } = line
+  assert.deepEqual([bucket, status, done, failed, bytes], ['files', 'completed', 1, 1, 15])
 })
 
 const WRONG: readonly [order: unknown, words: RegExp][] = [

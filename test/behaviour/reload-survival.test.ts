@@ -118,9 +118,9 @@ test('what is fetched for nobody who waits goes on under another configuration',
   const task = await until(
     'the task has ended',
     async () => (await front.call('GET', `/admin/cache/prewarm/${String(json['task_id'])}`)).json,
-    ({ state }) => state !== 'running',
+    ({ status }) => status !== 'running',
   )
-  assert.equal(task['state'], 'completed', JSON.stringify(task))
+  assert.equal(task['status'], 'completed', JSON.stringify(task))
   assert.ok(asked() - before <= 1, 'what was on its way was not asked for again')
   fault.remove()
   await until(

@@ -67,33 +67,33 @@ describe('fetching ahead what Ceph lists', { skip: partMissing('radosgw') }, () 
   }
 
   test('every odd key of a bucket is found, and a hit afterwards', async () => {
-    const { state, objects, problems } = await warm({ bucket: 'things' })
+    const { status, objects, problems } = await warm({ bucket: 'things' })
     const found = ODD_KEYS.length + KEYS_BELOW.length + 1
-    assert.deepEqual([state, objects.found, objects.done], ['completed', found, found - 1])
+    assert.deepEqual([status, objects.found, objects.done], ['completed', found, found - 1])
     assert.deepEqual(problems, [{ key: KEYS_WITH_DOT_SEGMENTS[0], reason: 'invalid_path' }])
     assert.deepEqual(await misses('things', ODD_KEYS, 'the object '), [])
   })
 
   test('below a key prefix too', async () => {
-    const { state, objects } = await warm({ bucket: 'prefixed' })
-    assert.deepEqual([state, objects.done], ['completed', KEYS_BELOW.length])
+    const { status, objects } = await warm({ bucket: 'prefixed' })
+    assert.deepEqual([status, objects.done], ['completed', KEYS_BELOW.length])
     assert.deepEqual(await misses('prefixed', KEYS_BELOW, 'below, '), [])
   })
 
   test('pages are followed, and groups left out without recursion', async () => {
     const whole = await warm({ bucket: 'many', prefix: 'a/' })
-    assert.deepEqual([whole.state, whole.objects.done], ['completed', MANY])
+    assert.deepEqual([whole.status, whole.objects.done], ['completed', MANY])
     const flat = await warm({ bucket: 'many', prefix: 'a/', recursive: false })
-    assert.deepEqual([flat.state, flat.objects.found], ['completed', 0])
+    assert.deepEqual([flat.status, flat.objects.found], ['completed', 0])
     const few = await warm({ bucket: 'many', max_files: 1001 })
     assert.deepEqual([few.objects.found, few.objects.skipped], [1001, 1001])
   })
 
   test('a bucket that is not there fails the task, and so does a gateway that is gone', async () => {
     const absent = await warm({ bucket: 'nowhere' })
-    assert.deepEqual([absent.state, absent.reason], ['failed', 'origin_misconfigured'])
+    assert.deepEqual([absent.status, absent.reason], ['failed', 'origin_misconfigured'])
     await rgw.kill()
     const gone = await warm({ bucket: 'many' })
-    assert.deepEqual([gone.state, gone.reason], ['failed', 'origin_unavailable'])
+    assert.deepEqual([gone.status, gone.reason], ['failed', 'origin_unavailable'])
   })
 })

@@ -24,6 +24,7 @@ import { RUNTIME_FLAGS, runSluice } from '../support/sluice.ts'
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const SOURCES = [
   'src',
+  'dev/copy-assets.ts',
   'package.json',
   'tsconfig.json',
   'tsconfig.build.json',
@@ -90,7 +91,9 @@ function packingOf(said: string): Packing[] {
 test('the package holds the built program and what tells of it, and nothing else', () => {
   const others = packed.filter((path) => !path.startsWith('dist/'))
   assert.deepEqual(others.toSorted(), ['LICENSE', 'README.md', 'package.json'])
-  assert.ok(packed.includes('dist/main.js') && packed.includes('dist/health.js'))
+  for (const needed of ['main.js', 'health.js', 'admin/console/index.html']) {
+    assert.ok(packed.includes(`dist/${needed}`), needed)
+  }
   const odd = packed.filter((path) => /\.(?:test|contract)\.|\.ts$|left-over/.test(path))
   assert.deepEqual(odd, [])
   assert.ok(!packed.some((path) => path.startsWith('dist/dev') || path.startsWith('dist/test')))

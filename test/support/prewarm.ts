@@ -7,7 +7,7 @@ import { until } from './until.ts'
 
 export interface Task {
   readonly task_id: string
-  readonly state: string
+  readonly status: string
   readonly reason?: string
   readonly order: Readonly<Record<string, unknown>>
   readonly objects: Readonly<Record<'found' | 'done' | 'skipped' | 'unstored' | 'failed', number>>
@@ -39,7 +39,7 @@ export function ended(front: Operated, id: string): Promise<Task> {
   return until(
     'the task ends',
     () => taskOf(front, id),
-    ({ state }) => state !== 'running',
+    ({ status }) => status !== 'running',
   )
 }
 

@@ -66,23 +66,23 @@ function showTasks(tasks) {
 }
 
 function rowOf(task) {
-  const { order, state, reason, objects, bytes: fetched, started_at: began } = task
+  const { order, status, reason, objects, bytes: fetched, started_at: began } = task
   const { found, done, skipped, unstored, failed } = objects
   const tried = done + skipped + unstored + failed
   const progress = el('progress', {
     max: Math.max(1, found),
-    value: found === 0 && state === 'completed' ? 1 : tried,
+    value: found === 0 && status === 'completed' ? 1 : tried,
     'aria-label': `${whatOf(order)}: ${tried} of ${found}`,
   })
   return [
     whatOf(order),
-    el('span', {}, tag(state, MOODS[state]), reason === undefined ? '' : ` ${reason}`),
+    el('span', {}, tag(status, MOODS[status]), reason === undefined ? '' : ` ${reason}`),
     el('span', { class: 'progress' }, progress, ` ${count(tried)} of ${count(found)}`),
     count(done),
     count(failed),
     bytes(fetched),
     clock(began),
-    state === 'running' ? cancelButton(task) : '',
+    status === 'running' ? cancelButton(task) : '',
   ]
 }
 
