@@ -14,7 +14,7 @@ import { compileCors } from '../http/cors.ts'
 import type { CorsPolicy } from '../http/cors.ts'
 import { Access, Authenticator, compileTies, Policy } from '../access/access.ts'
 import type { Tie } from '../access/access.ts'
-import type { Cache, CachePolicy } from '../cache/cache.ts'
+import type { Cache, CachePolicy, FillMemory } from '../cache/cache.ts'
 import { createTrail, Origin } from '../origin/origin.ts'
 import type { OriginForesight } from '../origin/origin.ts'
 import { Bandwidth, CachedOrigin, compileSite, ObjectIntake, shareListing } from '../proxy/proxy.ts'
@@ -102,16 +102,23 @@ function originOf(bucket: BucketConfig, options: CompileOptions): Origin {
   const { replicas } = store
   // The places outlive their limits, and a bucket that was away for a while.
   const places = shared.originSlotsOf(bucket)
+  const room = roomOf(bucket, options)
+  const common = { random, emit, tally, places, store: replicas, room }
   const key = originKey(bucket, options)
-  return holdings.take(
-    store.origins,
-    key,
-    () => new Origin({ bucket: name, config: s3, random, emit, tally, places, store: replicas }),
-  )
+  const open = (): Origin => new Origin({ bucket: name, config: s3, ...common })
+  return holdings.take(store.origins, key, open)
 }
 
-function originKey(bucket: BucketConfig, { shared, store }: CompileOptions): string {
-  return fingerprint([bucket.name, bucket.s3, store.numberOf(shared.originSlotsOf(bucket))])
+function originKey(bucket: BucketConfig, options: CompileOptions): string {
+  const { shared, store } = options
+  const lent = [shared.originSlotsOf(bucket), roomOf(bucket, options)]
+  return fingerprint([bucket.name, bucket.s3, ...lent.map((thing) => store.numberOf(thing))])
+}
+
+/** For bodies whose length is still to be found out. */
+function roomOf({ cache }: BucketConfig, options: CompileOptions): FillMemory {
+  const { fillMemory } = (cache.enabled ? options.cache : undefined) ?? {}
+  return fillMemory ?? options.store.uncachedRoom
 }
 
 function policyFor(

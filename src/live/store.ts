@@ -8,12 +8,16 @@ import { createKeySets, PolicyTally } from '../access/access.ts'
 import type { Authenticator, Policy, Refreshed } from '../access/access.ts'
 import type { JwtConfig } from '../config/jwt.ts'
 import { fingerprint } from '../config/transfer.ts'
+import { FillMemory } from '../cache/cache.ts'
 import { countUp } from '../exchange/counts.ts'
 import type { OriginCounts } from '../exchange/counts.ts'
 import { OriginTally, ReplicaStore } from '../origin/origin.ts'
 import type { Origin } from '../origin/origin.ts'
 import type { CachedOrigin } from '../proxy/proxy.ts'
 import { LimitStore } from './limits.ts'
+
+/** What bodies whose length is still to be found out may take of buckets that are not cached. */
+const UNCACHED_ROOM_BYTES = 32 * 1024 * 1024
 
 export class LiveStore {
   readonly replicas = new ReplicaStore()
@@ -23,6 +27,7 @@ export class LiveStore {
   readonly keySets = createKeySets()
   readonly policies = new Commons<Policy>((policy) => policy.close())
   readonly limits = new LimitStore()
+  readonly uncachedRoom = new FillMemory(UNCACHED_ROOM_BYTES)
   readonly policyTally = new PolicyTally()
   /** What came of each time an issuer was asked for its keys. */
   readonly keyRefreshes = new Map<Refreshed, number>()

@@ -3,10 +3,10 @@
 
 import type { CancelSignal } from '../primitives/cancel.ts'
 import type { StreamBody } from '../exchange/body.ts'
-import { askedNobody, blamesReplica, failureFrom, OriginFailure } from './failure.ts'
+import { askAndRead } from './ask-and-read.ts'
+import { OriginFailure } from './failure.ts'
 import { readListPage } from './list-answer.ts'
 import type { ListAnswer, ListQuestion } from './listing.ts'
-import type { Replica } from './replica.ts'
 import type { Leased, ReplicaSet } from './replica-set.ts'
 import type { Trail } from './trail.ts'
 
@@ -18,34 +18,16 @@ export interface ListContext {
 /** A thousand keys of a kilobyte, each byte encoded as three, and room for what else is said. */
 const PAGE_BYTES = 8 * 1024 * 1024
 
-export async function listPage(
+export function listPage(
   set: Pick<ReplicaSet, 'ask'>,
   listing: ListQuestion,
   context: ListContext,
 ): Promise<ListAnswer> {
-  const broken: Replica[] = []
-  let failure: OriginFailure | undefined
-  for (;;) {
-    const leased = await set
-      .ask({ method: 'GET', key: '', listing }, { ...context, phase: 'head', broken })
-      .catch((error: unknown) => {
-        const reason = failureFrom(error)
-        // That nobody is left to ask says less than what went wrong.
-        throw askedNobody(reason) ? (failure ?? reason) : reason
-      })
-    try {
-      return await readPage(leased, listing, context.signal)
-    } catch (error) {
-      failure = failureFrom(error)
-      const { replica } = leased.lease
-      const isToBlame = blamesReplica(failure)
-      leased.lease.settle(isToBlame ? 'failure' : 'neutral')
-      if (!isToBlame) throw failure
-      const { kind, code } = failure
-      context.trail.failed.push({ replica: replica.name, kind, phase: 'body', code })
-      broken.push(replica)
-    }
-  }
+  return askAndRead(set, {
+    question: { method: 'GET', key: '', listing },
+    context,
+    read: (leased) => readPage(leased, listing, context.signal),
+  })
 }
 
 async function readPage(

@@ -15,12 +15,15 @@ import { ContinuedBody } from './continued-body.ts'
 import type { ContinuedBodyOptions } from './continued-body.ts'
 import type { FailureKind, OriginFailure } from './failure.ts'
 import { HealthCheck } from './health.ts'
+import { isUntold, measure } from './measure.ts'
+import type { ByteRoom } from './measured-body.ts'
 import { listPage } from './list.ts'
 import type { ListAnswer, ListQuestion } from './listing.ts'
 import type { ObjectAnswer, ObjectQuestion } from './question.ts'
 import { Replica } from './replica.ts'
 import type { Health } from './replica.ts'
 import { ReplicaSet } from './replica-set.ts'
+import type { Leased } from './replica-set.ts'
 import { ReplicaStore } from './replica-store.ts'
 import { OriginTally } from './tally.ts'
 import type { Trail } from './trail.ts'
@@ -95,6 +98,8 @@ export interface OriginOptions {
   readonly places?: SharedSlots | undefined
   /** Where replicas are found again that others have known. */
   readonly store?: ReplicaStore
+  /** For what has to be taken in to know its length; undefined: nothing is. */
+  readonly room?: ByteRoom | undefined
 }
 
 export class Origin {
@@ -106,13 +111,15 @@ export class Origin {
   readonly #balance: S3Config['balance']
   readonly #holdings = new Holdings()
   readonly #openCheck: ((replica: Replica) => HealthCheck) | undefined
+  readonly #room: ByteRoom | undefined
   /** Those that run. */
   #checks: readonly HealthCheck[] = []
 
   constructor(options: OriginOptions) {
-    const { bucket, config, random, emit, tally = new OriginTally(), places } = options
+    const { bucket, config, random, emit, tally = new OriginTally(), places, room } = options
     const { store = new ReplicaStore() } = options
     this.#places = places
+    this.#room = room
     this.#bucket = bucket
     this.#tally = tally
     this.#isHedged = config.hedge !== undefined
@@ -186,9 +193,14 @@ export class Origin {
     { signal, trail }: { signal: CancelSignal | undefined; trail: Trail },
   ): Promise<OriginAnswer> {
     const set = this.#set
-    return set.ask(question, { signal, trail, phase: 'head' }).then(({ answer, lease }) => {
-      if (answer.kind !== 'object') return answer
-      return new Delivery({ set, question, found: answer, lease, trail })
+    const room = this.#room
+    const deliver = ({ answer, lease }: Leased): OriginAnswer =>
+      answer.kind === 'object'
+        ? new Delivery({ set, question, found: answer, lease, trail })
+        : answer
+    return set.ask(question, { signal, trail, phase: 'head' }).then((leased) => {
+      if (room === undefined || !isUntold(leased.answer, question)) return deliver(leased)
+      return measure(leased, { set, question, context: { signal, trail }, room }).then(deliver)
     })
   }
 

@@ -28,6 +28,8 @@ export type FoundObject = ObjectFacts & {
   readonly kind: 'object'
   readonly body: StreamBody
   readonly status?: number
+  /** The end of the body is told by the body itself, so that a connection that closes is none. */
+  readonly isChunked?: boolean
 }
 
 /** What S3 may say that is an answer and not a failure. */

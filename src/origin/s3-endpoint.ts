@@ -216,11 +216,17 @@ function objectFrom(answer: Answer, question: ObjectQuestion): ObjectAnswer {
   const asked = { range: question.range, isPart: question.partNumber !== undefined }
   try {
     const facts = readObjectAnswer(answer.status, answer.headers, asked)
-    return { kind: 'object', ...facts, body: answer.body, status: answer.status }
+    const { body, status } = answer
+    return { kind: 'object', ...facts, body, status, isChunked: isChunked(answer) }
   } catch (error) {
     answer.body.discard()
     throw error
   }
+}
+
+function isChunked({ headers }: Answer): boolean {
+  const coding = headers['transfer-encoding']
+  return typeof coding === 'string' && coding.toLowerCase() === 'chunked'
 }
 
 function answerFor(

@@ -40,11 +40,28 @@ describe('the first question', () => {
     })
   }
 
-  test('is for the head alone where that may be all, or says which bytes are meant', () => {
+  const held: readonly (readonly [string | undefined, number, number])[] = [
+    [undefined, 0, 9],
+    ['bytes=25-', 20, 29],
+    ['bytes=9-10', 0, 9],
+  ]
+  for (const [range, first, last] of held) {
+    test(`for ${range ?? 'the whole'} of what the client may have is for one slice`, () => {
+      const question = firstQuestion(planOf(range, { isRevalidation: true }), GRID)
+      assert.deepEqual([question.method, question.range], ['GET', { kind: 'bounded', first, last }])
+    })
+  }
+
+  test('is for the head alone of what the client may have, where nothing can be kept', () => {
+    const plan = planOf(undefined, { isRevalidation: true })
+    assert.equal(firstQuestion(plan, { ...GRID, spanSlices: Infinity }).method, 'HEAD')
+  })
+
+  test('is for the head alone where that is all, or says which bytes are meant', () => {
     const plans = [
       planOf(undefined, { method: 'HEAD' }),
-      planOf(undefined, { isRevalidation: true }),
       planOf('bytes=-5'),
+      planOf('bytes=-5', { isRevalidation: true }),
       planOf('bytes=0-1,5-6'),
     ]
     for (const plan of plans) {

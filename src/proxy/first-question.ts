@@ -14,7 +14,7 @@ export interface SliceGrid {
 
 export function firstQuestion(plan: Plan, grid: SliceGrid): ObjectQuestion {
   const { key, versionId } = plan
-  const range = isHeadFirst(plan) ? undefined : alignedRange(plan.ranges?.[0], grid)
+  const range = isHeadFirst(plan, grid) ? undefined : alignedRange(plan, grid)
   return range === undefined
     ? { method: 'HEAD', key, versionId }
     : { method: 'GET', key, versionId, range }
@@ -29,16 +29,22 @@ export function renewingQuestion(stored: StoredHead, plan: Plan, grid: SliceGrid
   return lastModified === undefined ? question : { ...question, ifModifiedSince: lastModified }
 }
 
-/** The head alone may be the whole answer, or is needed to know which bytes are meant. */
-function isHeadFirst({ method, isRevalidation, ranges }: Plan): boolean {
-  if (method === 'HEAD' || isRevalidation) return true
+/** The head alone is the whole answer, or is needed to know which bytes are meant. */
+function isHeadFirst({ method, isRevalidation, ranges }: Plan, { spanSlices }: SliceGrid): boolean {
+  if (method === 'HEAD') return true
+  // What cannot be kept is not worth its bytes where the client may well have them.
+  if (isRevalidation && spanSlices === Infinity) return true
   return ranges !== undefined && (ranges.length > 1 || ranges[0]?.kind === 'suffix')
 }
 
-function alignedRange(
-  spec: RangeSpec | undefined,
-  { sliceBytes, spanSlices }: SliceGrid,
-): RangeSpec {
+/**
+ * Of an object that the client may have, one slice: if so, nobody is going to read more of it, and if
+ * not, most objects are no longer.
+ */
+function alignedRange({ ranges, isRevalidation }: Plan, grid: SliceGrid): RangeSpec {
+  const { sliceBytes } = grid
+  const spanSlices = isRevalidation ? 1 : grid.spanSlices
+  const spec = ranges?.[0]
   const wantedFirst = spec === undefined || spec.kind === 'suffix' ? 0 : spec.first
   const firstSlice = Math.floor(wantedFirst / sliceBytes)
   const wantedSlices =

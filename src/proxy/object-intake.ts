@@ -17,8 +17,9 @@ import { BARE_HEAD, NO_CACHING } from '../exchange/object-head.ts'
 import type { ObjectHead } from '../exchange/object-head.ts'
 import { Refusal } from '../exchange/refusal.ts'
 import { createTrail } from '../origin/origin.ts'
-import type { Delivered, ObjectQuestion, OriginAnswer, Trail } from '../origin/origin.ts'
-import { freshen, isConfirmed, mergeHeads } from './freshen.ts'
+import type { Delivered, ObjectQuestion, Trail } from '../origin/origin.ts'
+import { answerTo } from './first-answer.ts'
+import { freshen, mergeHeads } from './freshen.ts'
 import { ObjectChanged } from './object-changed.ts'
 import { requireObject } from './obtain.ts'
 import type { Ask, Found } from './obtain.ts'
@@ -84,7 +85,7 @@ export class ObjectIntake {
   async take(intake: Intake, ask: Ask): Promise<Taken> {
     const { plan, held } = intake
     const requestedAt = now()
-    const { answer, isHead } = await answerTo(intake, ask)
+    const { answer, isHead } = await answerTo(intake.question, held, ask)
     const reception = { ...intake, requestedAt, receivedAt: now(), isHead }
     if (answer.kind === 'not-modified' && held !== undefined) {
       return this.#takeFreshened(held, answer.head, reception)
@@ -215,21 +216,6 @@ export class ObjectIntake {
 /** Reasons that say nothing about the object, nor about the next request for it. */
 const OF_THE_REQUEST: ReadonlySet<string> = new Set(['request-no-store', 'authorization'])
 
-async function answerTo(
-  { question, held }: Intake,
-  ask: Ask,
-): Promise<{ answer: OriginAnswer; isHead: boolean }> {
-  const { method, key, versionId } = question
-  const answer = await ask(question)
-  // No range of an empty object can be had, and only the size says what another's should have been.
-  if (answer.kind === 'unsatisfiable') {
-    return { answer: await ask({ method: 'HEAD', key, versionId }), isHead: true }
-  }
-  const isOther = answer.kind === 'not-modified' && !isConfirmed(held?.head, answer.head)
-  const { ifNoneMatch: _, ifModifiedSince: __, ...plain } = question
-  return { answer: isOther ? await ask(plain) : answer, isHead: method === 'HEAD' }
-}
-
 function isWhole({ head, first, last }: Delivered): boolean {
   return first === 0 && head.size !== undefined && last === head.size - 1
 }
@@ -242,9 +228,14 @@ function mayBeCut(delivered: Delivered, isHead: boolean): boolean {
 }
 
 function isSameVersion(answered: ObjectHead, seen: ObjectHead): boolean {
-  if (answered.etag !== seen.etag || answered.size !== seen.size) return false
-  if (isStrong(seen.etag)) return true
-  return seen.lastModified !== undefined && answered.lastModified === seen.lastModified
+  if (answered.etag !== seen.etag) return false
+  // A body too long for its length to be found out has the one that is known.
+  if (isStrong(seen.etag)) return answered.size === undefined || answered.size === seen.size
+  return (
+    answered.size === seen.size &&
+    seen.lastModified !== undefined &&
+    answered.lastModified === seen.lastModified
+  )
 }
 
 function isStrong(etag: string | undefined): boolean {
@@ -257,7 +248,7 @@ function withoutChecksums(head: ObjectHead): ObjectHead {
 }
 
 function unstored(delivered: Delivered, isHead: boolean, isLasting: boolean): Taken {
-  let left = foundOf(delivered, isHead)
+  let left: Found | undefined = foundOf(delivered, isHead)
   const claim = (): Found | undefined => {
     const claimed = left
     left = undefined
@@ -267,12 +258,11 @@ function unstored(delivered: Delivered, isHead: boolean, isLasting: boolean): Ta
   return { kind: 'unstored', isLasting, claim }
 }
 
-function foundOf(delivered: Delivered, isHead: boolean): Found | undefined {
+function foundOf(delivered: Delivered, isHead: boolean): Found {
   const { head, first, last } = delivered
-  if (!isHead && head.size !== undefined) return { head, first, last, delivered }
+  if (!isHead) return { head, first, last, delivered }
   delivered.discard()
-  // A body of untold length is no use: its length takes another question.
-  return isHead ? { head, first, last, delivered: undefined } : undefined
+  return { head, first, last, delivered: undefined }
 }
 
 const NO_HEAD: ObjectHead = { ...BARE_HEAD, size: 0 }

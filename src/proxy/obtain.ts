@@ -45,11 +45,16 @@ const NO_BYTES: Bytes = { body: noBody }
 
 export async function obtain(plan: Plan, ask: Ask): Promise<Obtained> {
   requireKey(plan)
+  let isHeadOfUse = true
   for (let look = 0; look < MAX_LOOKS; look += 1) {
-    const question = questionFor(plan)
+    const question = questionFor(plan, isHeadOfUse)
     const answer = await ask(question)
     const found = foundAtOnce(answer, question) ?? (await find(answer, question, ask))
     const selected = select(plan, found.head, found)
+    if (lacksSize(selected, found, plan)) {
+      isHeadOfUse = false
+      continue
+    }
     const had = bytesFor(selected, found, plan, ask)
     const bytes = had instanceof Promise ? await had : had
     if (bytes !== undefined) return obtained(found, selected, bytes)
@@ -75,10 +80,16 @@ function obtained({ head }: Found, selected: Selected, { body, multipartType }: 
     : { head, selected, body, multipartType }
 }
 
-function questionFor(plan: Plan): ObjectQuestion {
-  const { key, versionId, partNumber } = plan
+function questionFor(plan: Plan, isHeadOfUse: boolean): ObjectQuestion {
+  const { key, versionId, partNumber, ranges } = plan
+  if (!isHeadOfUse) return { method: 'GET', key, versionId, partNumber }
   if (isHeadEnough(plan)) return { method: 'HEAD', key, versionId, partNumber }
-  return { method: 'GET', key, versionId, partNumber, range: plan.ranges?.[0] }
+  return { method: 'GET', key, versionId, partNumber, range: ranges?.[0] }
+}
+
+/** The head was to say which bytes are meant, and does not: the bytes that come may tell their length. */
+function lacksSize({ kind }: Selected, { head, delivered }: Found, { method }: Plan): boolean {
+  return method === 'GET' && kind === 'whole' && delivered === undefined && head.size === undefined
 }
 
 /** The bytes asked for, of an object whose size is told: nothing more has to be found out. */
@@ -116,25 +127,29 @@ function headOnly(answer: OriginAnswer): Found {
   return { head, first, last, delivered: undefined }
 }
 
-/** A body of untold length takes it from the head of the same version. */
-async function measured(
+/** A body that was too long for its length to be found out takes it from the head of the same version. */
+export async function measured(
   delivered: Delivered,
   askHead: () => Promise<OriginAnswer>,
 ): Promise<Found> {
+  const { first, last } = delivered
+  const untold = { head: delivered.head, first, last, delivered }
+  // Without a tag none can be told to be the same.
+  if (delivered.head.etag === undefined) return untold
+  // What has been sent is good without it.
   const { head } = await askHead()
     .then(headOnly)
-    .catch((error: unknown) => {
-      delivered.discard()
-      throw error
-    })
-  const isSame = head.etag !== undefined && head.etag === delivered.head.etag
-  const { first, last } = delivered
-  if (!isSame || head.size === undefined) return { head: delivered.head, first, last, delivered }
+    .catch(() => untold)
+  const isSame = head.etag === delivered.head.etag
+  if (!isSame || head.size === undefined) return untold
   return { head, first, last: head.size - 1, delivered }
 }
 
 function bytesFor(selected: Selected, found: Found, plan: Plan, ask: Ask): Had | Promise<Had> {
-  if (plan.method === 'HEAD') return NO_BYTES
+  if (plan.method === 'HEAD') {
+    found.delivered?.discard()
+    return NO_BYTES
+  }
   switch (selected.kind) {
     case 'not-modified':
     case 'precondition-failed':
@@ -211,7 +226,8 @@ async function askAgain(
 
 function isSameVersion(again: ObjectHead, head: ObjectHead): boolean {
   // A body of untold length has the one that is known.
-  return again.etag === head.etag && (again.size === undefined || again.size === head.size)
+  const isUntold = again.size === undefined || head.size === undefined
+  return again.etag === head.etag && (isUntold || again.size === head.size)
 }
 
 export function requireObject(answer: OriginAnswer): Delivered {

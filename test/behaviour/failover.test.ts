@@ -35,10 +35,10 @@ after(async () => {
 
 /** Each case has a key of its own, so that its faults touch nobody else. */
 let keys = 0
-function putObject(): string {
+function putObject(bytes = BYTES): string {
   keys += 1
   const key = `object-${keys}`
-  fleet.put(key, BYTES)
+  fleet.put(key, bytes)
   return key
 }
 
@@ -373,25 +373,36 @@ describe('a body that broke', () => {
   })
 })
 
+/** More than is taken in to know how long it is. */
+const LONG = generateBytes('untold', 0, 2 * 1024 * 1024)
+
 /** Neither GET nor HEAD tells the length, and each body is reset. */
-function breakUntold(key: string): void {
+function breakUntold(key: string, afterBytes: number, indexes?: readonly number[]): void {
   const headers = { 'Content-Length': undefined }
-  fleet.fault({ kind: 'reset', afterBytes: 5000, headers, match: { key, method: 'GET' } })
-  fleet.fault({ kind: 'headers', headers, match: { key, method: 'HEAD' } })
+  fleet.fault({ kind: 'reset', afterBytes, headers, match: { key, method: 'GET' } }, indexes)
+  fleet.fault({ kind: 'headers', headers, match: { key, method: 'HEAD' } }, indexes)
 }
 
-test('a body of untold length that breaks never gets its last chunk', async () => {
-  const key = putObject()
-  breakUntold(key)
+function refuseRest(key: string): void {
+  fleet.fault({ ...status(500), match: { key, ranged: true } })
+}
+
+test('a long body of untold length that breaks never gets its last chunk', async () => {
+  const key = putObject(LONG)
+  refuseRest(key)
+  breakUntold(key, 1_500_000)
   const answer = await ask(key, 'GET')
   assert.equal(answer.status, 200)
   assert.equal(answer.headers['transfer-encoding'], 'chunked')
   assert.equal(answer.aborted, true)
+  assert.ok(answer.body.length > 0)
+  assert.ok(answer.body.equals(LONG.subarray(0, answer.body.length)))
 })
 
 test('to a client of HTTP/1.0 it is reset, since a mere close would be its end', async () => {
-  const key = putObject()
-  breakUntold(key)
+  const key = putObject(LONG)
+  refuseRest(key)
+  breakUntold(key, 1_500_000)
   const socket = net.connect(Number(new URL(sluice.url).port), '127.0.0.1')
   // Written and not ended: to Node a client that closes its side has left.
   socket.write(`GET /${BUCKET}/${key} HTTP/1.0\r\nHost: x\r\n\r\n`)
@@ -402,6 +413,14 @@ test('to a client of HTTP/1.0 it is reset, since a mere close would be its end',
   )
   socket.destroy()
   assert.equal(end, 'reset')
+})
+
+test('a short one that breaks is had from another replica, else refused', async () => {
+  const key = putObject()
+  breakUntold(key, 5000, [0, 1])
+  assertWhole(await ask(key, 'GET'), 'GET')
+  breakUntold(key, 5000)
+  assertRefused(await ask(key, 'GET'), 'GET', unavailable)
 })
 
 test('replicas that are gone altogether: 503 with Retry-After, and served again when back', async () => {

@@ -13,6 +13,13 @@ export interface Dictated {
   readonly body?: string
   /** 304 when the request's If-None-Match or If-Modified-Since says that it is the same. */
   readonly isConditional?: boolean
+  /**
+   * Tells no length, and sends the whole whatever is asked: in chunks, or up to where it closes the
+   * connection; `cut` closes it before the last chunk.
+   */
+  readonly untold?: 'chunked' | 'until-closed' | 'cut'
+  /** A HEAD tells the length all the same. */
+  readonly isToldByHead?: boolean
 }
 
 export interface Asked {
@@ -70,10 +77,28 @@ function answer(dictated: Dictated, request: IncomingMessage, response: ServerRe
   }
   if (isConditional && isUnchanged(request, response)) return end(response, 304)
   if (status !== 200) return end(response, status)
+  if (dictated.untold !== undefined) return answerUntold(dictated, request, response)
   const part = partOf(request.headers.range, body)
   response.setHeader('Content-Length', Buffer.byteLength(part.text))
   if (part.label !== undefined) response.setHeader('Content-Range', part.label)
   return end(response, part.status, request.method === 'HEAD' ? undefined : part.text)
+}
+
+function answerUntold(
+  { untold, body = 'the body', isToldByHead = false }: Dictated,
+  { method }: IncomingMessage,
+  response: ServerResponse,
+): number {
+  if (method === 'HEAD') {
+    if (isToldByHead) response.setHeader('Content-Length', Buffer.byteLength(body))
+    return end(response, 200)
+  }
+  // Node sends a Transfer-Encoding unless it is told to send none.
+  if (untold === 'until-closed') response.removeHeader('Transfer-Encoding')
+  response.write(body)
+  if (untold === 'cut') response.socket?.destroySoon()
+  else response.end()
+  return 200
 }
 
 function end(response: ServerResponse, status: number, text?: string): number {
