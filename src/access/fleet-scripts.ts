@@ -3,6 +3,8 @@
 
 import { createHash } from 'node:crypto'
 
+import { PARTS } from '../primitives/rate.ts'
+
 /**
  * KEYS: one for each limit. ARGV: take or look, then algorithm, quota and window (ms) of each. Gives
  * of each: the wait, what remains, the time until all is back, in whole ms; and 1 if one of each was taken.
@@ -12,16 +14,21 @@ local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local origin = 1767225600000
 local slackMs = 0.001
-local slack = 0.000000001
+local parts = ${PARTS}
 local since = now - origin
 
 local function load(key)
-  local at, before, count = string.match(redis.call('GET', key) or '', '^(%S+) (%S+) (%S+)$')
-  return { at = tonumber(at) or 0, before = tonumber(before) or 0, count = tonumber(count) or 0 }
+  local words = {}
+  for word in string.gmatch(redis.call('GET', key) or '', '%S+') do
+    words[#words + 1] = tonumber(word)
+  end
+  local spent = { at = words[1] or 0, count = words[2] or 0, past = {} }
+  for index = 1, parts do spent.past[index] = words[index + 2] or 0 end
+  return spent
 end
 
 local function keep(key, spent, ms)
-  local text = string.format('%.17g %d %d', spent.at, spent.before, spent.count)
+  local text = string.format('%.17g %d %s', spent.at, spent.count, table.concat(spent.past, ' '))
   redis.call('SET', key, text, 'PX', string.format('%d', math.max(1, math.ceil(ms)) + 1000))
 end
 
@@ -46,15 +53,15 @@ function bucket.restored(spent, quota, window)
   return fullFrom(spent, window) - since
 end
 
+local function countUp(spent)
+  spent.count = spent.count + 1
+end
+
 local function roll(spent, window)
   local start = now - now % window
   if spent.at == start then return end
-  if spent.at == start - window then spent.before = spent.count else spent.before = 0 end
   spent.count = 0
   spent.at = start
-end
-local function countUp(spent)
-  spent.count = spent.count + 1
 end
 
 local fixed = { take = countUp }
@@ -72,26 +79,50 @@ function fixed.restored(spent, quota, window)
   return spent.at + window - now
 end
 
-local sliding = { take = countUp }
-local function weighed(spent, window)
-  return spent.before * (1 - (now - spent.at) / window) + spent.count
+local function slide(spent, window)
+  local past = spent.past
+  local part = math.floor(since * parts / window)
+  local gone = part - spent.at
+  if gone == 0 or (gone < 0 and gone >= -parts) then return end
+  spent.at = part
+  if gone < 0 then
+    spent.isBack = true
+    return
+  end
+  for index = parts, 1, -1 do past[index] = past[index - gone] or 0 end
+  if gone <= parts then past[gone] = spent.count end
+  spent.count = 0
 end
+local function used(spent)
+  local sum = spent.count
+  for index = 1, parts do sum = sum + spent.past[index] end
+  return sum
+end
+local function goneIn(part, window)
+  return origin + math.ceil((part + parts + 1) * window / parts) - now
+end
+
+local sliding = { take = countUp }
 function sliding.wait(spent, quota, window)
-  roll(spent, window)
-  if weighed(spent, window) + 1 <= quota + slack then return 0 end
-  local room = quota - 1 - spent.count
-  local part
-  if room >= 0 then part = 1 - room / spent.before else part = 2 - (quota - 1) / spent.count end
-  return math.max(1, math.ceil(spent.at + part * window - now - slackMs))
+  slide(spent, window)
+  local left = used(spent)
+  if left < quota then return 0 end
+  for index = parts, 1, -1 do
+    left = left - spent.past[index]
+    if left < quota then return goneIn(spent.at - index, window) end
+  end
+  return goneIn(spent.at, window)
 end
 function sliding.remaining(spent, quota, window)
-  roll(spent, window)
-  return math.max(0, math.floor(quota - weighed(spent, window) + slack))
+  slide(spent, window)
+  return math.max(0, quota - used(spent))
 end
 function sliding.restored(spent, quota, window)
-  if spent.count > 0 then return spent.at + 2 * window - now end
-  if spent.before == 0 then return 0 end
-  return spent.at + window - now
+  if spent.count > 0 then return goneIn(spent.at, window) end
+  for index = 1, parts do
+    if spent.past[index] > 0 then return goneIn(spent.at - index, window) end
+  end
+  return 0
 end
 
 local algorithms = { token_bucket = bucket, fixed_window = fixed, sliding_window = sliding }
@@ -118,6 +149,8 @@ for _, limit in ipairs(limits) do
     -- The clock has gone back; else it would be seen to have gone back each time.
     spent.at = since + window
     keep(limit.key, spent, window)
+  elseif spent.isBack then
+    keep(limit.key, spent, restored)
   end
   reply[#reply + 1] = limit.wait
   reply[#reply + 1] = by.remaining(spent, quota, window)

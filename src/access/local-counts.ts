@@ -53,9 +53,16 @@ export class LocalCounts {
     return waitMs
   }
 
-  giveBack(limit: CountedLimit, rate: Rate, address: string, identity: Identity | undefined): void {
+  /** What was taken at that time. */
+  giveBack(
+    limit: CountedLimit,
+    rate: Rate,
+    address: string,
+    identity: Identity | undefined,
+    now: number,
+  ): void {
     const table = this.#open(limit, address, identity)
-    giveBack(table, rate)
+    giveBack(table, rate, now)
     table.close()
   }
 

@@ -91,7 +91,7 @@ export class RateLimits {
       if (limit === undefined) break
       if (counts.take(limit, this.#rateOf(limit), address, identity, now) === 0) continue
       for (const taken of limits.slice(0, index)) {
-        counts.giveBack(taken, this.#rateOf(taken), address, identity)
+        counts.giveBack(taken, this.#rateOf(taken), address, identity, now)
       }
       this.#refuse(this.#standings(address, identity, now), identity)
     }

@@ -17,6 +17,7 @@ export interface Purged extends Swept {
    * that it knows, or a crash could take it back.
    */
   readonly state: 'ok' | 'unconfirmed' | 'not_durable'
+  /** Those that have said that it is in force, of those that lived when last heard of. */
   readonly nodes: { readonly acknowledged: number; readonly known: number }
 }
 

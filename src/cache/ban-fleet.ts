@@ -44,10 +44,10 @@ export async function listLive(place: FleetPlace): Promise<FleetNode[]> {
   return [own ?? { id: nodeId, applied: STREAM_START }, ...others]
 }
 
-/** Whether this node is the only one that lives. Of many lines some are taken to be of the living. */
-export async function isOnly(place: FleetPlace): Promise<boolean> {
+/** How many live; undefined where there are too many lines to be read through without need. */
+export async function countLive(place: FleetPlace, isNeeded: boolean): Promise<number | undefined> {
   const lines = Number(await place.ask('hlen', place.key))
-  return lines <= 1 || (lines <= FEW && (await listLive(place)).length === 1)
+  return lines <= FEW || isNeeded ? (await listLive(place)).length : undefined
 }
 
 export function hasApplied(node: FleetNode, id: StreamId): boolean {

@@ -8,7 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { RedisConfig } from '../config/redis.ts'
 import type { Emit } from '../exchange/event.ts'
 import type { Ban } from './ban.ts'
-import { announce, hasApplied, isOnly, leave, listLive } from './ban-fleet.ts'
+import { announce, countLive, hasApplied, leave, listLive } from './ban-fleet.ts'
 import type { FleetPlace } from './ban-fleet.ts'
 import {
   decodeEntries,
@@ -43,11 +43,21 @@ export interface BanStreamOptions {
     readonly load: () => StreamId | undefined
     readonly save: (id: StreamId) => void
   }
+  /** Where bans outlive this process that Redis could not be told of. Without it they do not. */
+  readonly outbox?: BanOutbox
   readonly emit: Emit
   readonly clocks: Clocks
   /** In [0, 1). */
   readonly random: () => number
   readonly limits?: Partial<BanStreamLimits>
+}
+
+export interface BanOutbox {
+  /** Those that were kept in this life or another, and not dropped. */
+  readonly load: () => readonly Ban[]
+  /** True when it outlives any crash. */
+  readonly keep: (ban: Ban) => boolean
+  readonly drop: (id: string) => void
 }
 
 export interface BanStreamLimits {
@@ -62,10 +72,12 @@ export interface BanStreamLimits {
 export interface Published {
   /** Live nodes that have applied it. Who publishes has, and is one. */
   readonly acknowledged: number
-  /** Live nodes. */
+  /** Live nodes; while Redis is away, those that lived when it was last heard. */
   readonly known: number
   /** False while Redis is away: it is published as soon as that is back. */
   readonly isPublished: boolean
+  /** It is published, now or later, even if this process ends at once. */
+  readonly isKept: boolean
 }
 
 const LIMITS: BanStreamLimits = { stopMs: 1000, maxLagMs: 3000, acknowledgeMs: 1000 }
@@ -76,6 +88,8 @@ const BLOCK_MS = 500
 const BUDGET_MS = 1000
 const TURN_MS = 200
 const ANNOUNCE_MS = 1000
+/** A fleet too large to be counted every second is counted so seldom. */
+const COUNT_EVERY = 20
 const RETRY_MS = 100
 const POLL_MS = 20
 
@@ -104,6 +118,7 @@ export class BanStream {
   /** Redis was asked on this connection whether it still has what stands at our position. */
   #isPositionSure = false
   #known = 1
+  #rounds = 0
   #isAlone = false
   #isAside = false
   #trouble = 'Redis was not reached'
@@ -174,9 +189,10 @@ export class BanStream {
     const id = await this.#append(ban)
     if (id === undefined) {
       this.#unpublished.set(ban.id, ban)
-      return { acknowledged: 1, known: this.#known, isPublished: false }
+      const isKept = this.#options.outbox?.keep(ban) ?? false
+      return { acknowledged: 1, known: this.#known, isPublished: false, isKept }
     }
-    return { ...(await this.#acknowledgements(id)), isPublished: true }
+    return { ...(await this.#acknowledgements(id)), isPublished: true, isKept: true }
   }
 
   async close(): Promise<void> {
@@ -206,9 +222,13 @@ export class BanStream {
   async #readOnce(): Promise<void> {
     if (!this.#isPositionSure || !this.#currency.isCurrent()) {
       await this.#assurePosition()
+      for (const ban of this.#options.outbox?.load() ?? []) this.#unpublished.set(ban.id, ban)
+      await this.#publishLate()
       // Whoever publishes from now on waits for this node, too.
       await this.#announce()
+      await this.#lookAround()
     }
+    await this.#publishLate()
     // In doubt an answer is wanted at once, not when the next ban comes.
     const wait = this.#currency.isCurrent() ? ['BLOCK', BLOCK_MS] : []
     const prove = this.#currency.asking()
@@ -288,10 +308,10 @@ export class BanStream {
   }
 
   /** Undefined when it is not known to stand in the stream. */
-  async #append(ban: Ban): Promise<StreamId | undefined> {
+  async #append(ban: Ban, by = this.#talker): Promise<StreamId | undefined> {
     try {
       const args = ['MAXLEN', '~', MAX_ENTRIES, '*', ...encodeBan(ban)]
-      const id = await this.#ask('xadd', this.#key, ...args)
+      const id = await within(by.send('xadd', this.#key, ...args), BUDGET_MS)
       return Buffer.isBuffer(id) ? id.toString() : undefined
     } catch (error) {
       this.#trouble = reasonOf(error)
@@ -299,15 +319,24 @@ export class BanStream {
     }
   }
 
-  async #acknowledgements(id: StreamId): Promise<Omit<Published, 'isPublished'>> {
+  /** Before this node is current again: what it brings is no news from then on. */
+  async #publishLate(): Promise<void> {
+    for (const ban of this.#unpublished.values()) {
+      // By the connection that is known to be there, whatever became of the other.
+      if ((await this.#append(ban, this.#reader)) === undefined) return
+      this.#unpublished.delete(ban.id)
+      this.#options.outbox?.drop(ban.id)
+    }
+  }
+
+  async #acknowledgements(id: StreamId): Promise<Pick<Published, 'acknowledged' | 'known'>> {
     const { monotonic } = this.#options.clocks
     const until = monotonic() + this.#limits.acknowledgeMs
     let acknowledged = 1
     for (;;) {
       try {
         const live = await within(listLive(this.#fleet), Math.max(1, until - monotonic()))
-        this.#known = live.length
-        this.#isAlone = live.length === 1
+        this.#meet(live.length)
         const others = live.filter((node) => node.id !== this.#options.nodeId)
         acknowledged = 1 + others.filter((node) => hasApplied(node, id)).length
         if (acknowledged === live.length) break
@@ -331,12 +360,26 @@ export class BanStream {
 
   async #tend(): Promise<void> {
     if (!this.#talker.isReady) return
-    for (const ban of this.#unpublished.values()) {
-      if ((await this.#append(ban)) === undefined) return
-      this.#unpublished.delete(ban.id)
-    }
     await this.#announce()
-    this.#isAlone = await isOnly(this.#fleet).catch(() => this.#isAlone)
+    await this.#lookAround()
+  }
+
+  /** Who was there is known when Redis is not, too. */
+  async #lookAround(): Promise<void> {
+    const isNeeded = this.#rounds % COUNT_EVERY === 0
+    this.#rounds += 1
+    try {
+      const live = await countLive(this.#fleet, isNeeded)
+      if (live === undefined) this.#isAlone = false
+      else this.#meet(live)
+    } catch {
+      // It is as it was last.
+    }
+  }
+
+  #meet(live: number): void {
+    this.#known = live
+    this.#isAlone = live === 1
   }
 
   #ask(command: string, ...args: readonly RedisArgument[]): Promise<unknown> {

@@ -19,6 +19,7 @@ import type { Fills, SliceSettings } from './object-slices.ts'
 import { limitsOf, openTier } from './open-tiers.ts'
 import { Purges } from './purge.ts'
 import type { ByTier, PurgesOptions } from './purge.ts'
+import type { RedisNews } from './redis-news.ts'
 import { nextShape, resizeTiers } from './reshape.ts'
 import { RouteCache } from './route-cache.ts'
 import type { RouteIdentity } from './route-cache.ts'
@@ -30,6 +31,8 @@ export interface CacheUse {
   readonly softMs: number
   /** The most that one bucket may take of memory, and of the disk; undefined for as much as there is. */
   readonly maxBytesOf: (bucket: string) => number | undefined
+  /** What this thread hears of Redis by other ways to it. */
+  readonly redisNews?: RedisNews
 }
 
 export function openCache(config: CacheConfig, use: CacheUse, emit: Emit): Cache {
@@ -59,6 +62,7 @@ function joinFleet(config: RedisConfig, purges: Purges, emit: Emit, isNew: boole
       load: () => (isNew ? undefined : purges.heardUntil()),
       save: (id) => purges.keepHeard(id),
     },
+    outbox: purges.outbox,
     emit,
     clocks: { now, monotonic },
     random: Math.random,
@@ -190,6 +194,7 @@ export class Cache {
       ...this.#trust,
       // A folder that was away may come back with bans of others.
       onBack: () => this.#comeBack(),
+      redisNews: this.#use.redisNews,
       isAlone: () => this.fleet?.isAlone === true,
       maxBytesOf: (bucket) => this.#use.maxBytesOf(bucket),
     })
@@ -251,6 +256,7 @@ export type { Lease, Leases } from './lease.ts'
 export type { FetchRange, ObjectSlices } from './object-slices.ts'
 export { SliceBody } from './slice-body.ts'
 export { RedisLink } from './redis-link.ts'
+export { RedisNews } from './redis-news.ts'
 export { storeDecision } from './store-decision.ts'
 export type { CachePolicy, StorageTerms, StoreDecision } from './store-decision.ts'
 export type { StoredHead } from './stored-head.ts'

@@ -87,7 +87,7 @@ export class SavedBans {
 
   /** Those of the database, as far as there is one, and those that wait for it. */
   load(database: DatabaseSync | undefined): SavedBan[] {
-    const saved = database === undefined ? [] : readBans(database)
+    const saved = database === undefined ? [] : readBans(database, 'bans')
     const isSettled = ({ id }: SavedBan): boolean =>
       !this.#unsaved.has(id) && !this.#undropped.has(id)
     return [...saved.filter(isSettled), ...this.#unsaved.values()]
@@ -100,12 +100,27 @@ export function readHeard(database: DatabaseSync): string | undefined {
   return typeof until === 'string' ? until : undefined
 }
 
-function readBans(database: DatabaseSync): SavedBan[] {
-  const rows = database.prepare('SELECT id, json, at FROM bans ORDER BY at, id').all()
+/** Other nodes are to be told of it. When it returns, that outlives a loss of power. */
+export function keepUntold(database: DatabaseSync, { id, json, at }: SavedBan): void {
+  const insert = 'INSERT OR IGNORE INTO untold (id, json, at) VALUES (?, ?, ?)'
+  durably(database, () => database.prepare(insert).run(id, json, at))
+}
+
+/** They are told; that may be forgotten, since they may be told again. */
+export function dropUntold(database: DatabaseSync, id: string): void {
+  database.prepare('DELETE FROM untold WHERE id = ?').run(id)
+}
+
+export function readUntold(database: DatabaseSync): SavedBan[] {
+  return readBans(database, 'untold')
+}
+
+function readBans(database: DatabaseSync, table: 'bans' | 'untold'): SavedBan[] {
+  const rows = database.prepare(`SELECT id, json, at FROM ${table} ORDER BY at, id`).all()
   return rows.map(({ id, json, at }) => ({ id: String(id), json: String(json), at: Number(at) }))
 }
 
-function durably(database: DatabaseSync, work: () => void): void {
+function durably(database: DatabaseSync, work: () => unknown): void {
   const usual = database.prepare('PRAGMA busy_timeout').get()?.['timeout']
   database.exec(`PRAGMA busy_timeout = ${BUSY_MS}; PRAGMA synchronous = FULL`)
   try {

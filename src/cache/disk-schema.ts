@@ -6,7 +6,7 @@ import { DatabaseSync } from 'node:sqlite'
 
 import { sqliteTrouble } from './disk-trouble.ts'
 
-/** Another version's entries are dropped; its bans are kept, and how far others' were heard. */
+/** Another version's entries are dropped; its bans are kept, those to be told, and how far others' were heard. */
 const SCHEMA_VERSION = 2
 
 /** How long the thread may stand still because another process holds the lock. */
@@ -46,6 +46,12 @@ const SCHEMA = `
     UPDATE totals SET entries = entries - 1, bytes = bytes - old.size WHERE bucket = old.bucket;
     DELETE FROM contents WHERE id = old.id;
   END;
+`
+
+const BANS = `
+  CREATE TABLE IF NOT EXISTS bans (id TEXT PRIMARY KEY, json TEXT NOT NULL, at REAL NOT NULL);
+  CREATE TABLE IF NOT EXISTS untold (id TEXT PRIMARY KEY, json TEXT NOT NULL, at REAL NOT NULL);
+  CREATE TABLE IF NOT EXISTS heard (until TEXT NOT NULL);
 `
 
 const DROP_ENTRIES = ['entries', 'contents', 'totals', 'rounds']
@@ -106,15 +112,12 @@ function openOnce(path: string): DatabaseSync {
 }
 
 function migrate(database: DatabaseSync): void {
+  database.exec(BANS)
   const version = database.prepare('PRAGMA user_version').get()?.['user_version']
   if (version === SCHEMA_VERSION) return
   database.exec(DROP_ENTRIES)
   database.exec(SCHEMA)
-  database.exec(`
-    CREATE TABLE IF NOT EXISTS bans (id TEXT PRIMARY KEY, json TEXT NOT NULL, at REAL NOT NULL);
-    CREATE TABLE IF NOT EXISTS heard (until TEXT NOT NULL);
-    PRAGMA user_version = ${SCHEMA_VERSION};
-  `)
+  database.exec(`PRAGMA user_version = ${SCHEMA_VERSION}`)
 }
 
 /** All of it or nothing. The lock is taken first: a transaction never finds out late. */

@@ -4,7 +4,7 @@
 // the tier steps aside and tries again by itself. What may be kept, and how long, is decided above.
 
 import type { Emit } from '../exchange/event.ts'
-import { readHeard, SavedBans } from './disk-bans.ts'
+import { dropUntold, keepUntold, readHeard, readUntold, SavedBans } from './disk-bans.ts'
 import type { SavedBan } from './disk-bans.ts'
 import { probeFolder } from './disk-files.ts'
 import { DiskFolder, removeIndex } from './disk-folder.ts'
@@ -174,6 +174,22 @@ export class DiskTier implements Tier {
   dropBan(id: string): void {
     this.#bans.drop(id)
     this.#settleBans()
+  }
+
+  /** A ban that other nodes are to be told of. True when that outlives any crash. */
+  keepUntold(ban: SavedBan): boolean {
+    return this.#read(false, ({ index }) => {
+      keepUntold(index.database, ban)
+      return true
+    })
+  }
+
+  loadUntold(): SavedBan[] {
+    return this.#read([], ({ index }) => readUntold(index.database))
+  }
+
+  dropUntold(id: string): void {
+    this.#read(undefined, ({ index }) => dropUntold(index.database, id))
   }
 
   /** Frees what expired and what crashes left behind. It comes by itself every so often. */

@@ -5,6 +5,7 @@ import type { CacheConfig } from '../config/cache.ts'
 import type { Emit } from '../exchange/event.ts'
 import { openDiskTier } from './disk-tier.ts'
 import { MemoryTier } from './memory-tier.ts'
+import type { RedisNews } from './redis-news.ts'
 import { openRedisTier } from './redis-tier.ts'
 import type { Tier } from './tier.ts'
 import type { TierLimits } from './tiers.ts'
@@ -14,6 +15,8 @@ export interface TiersUse {
   readonly onBack: () => void
   /** Purges may have been missed: what was received before this instant is not to be believed. */
   readonly trustedFrom: () => number
+  /** What is heard of Redis by other ways to it. */
+  readonly redisNews: RedisNews | undefined
   /** No other node uses the same Redis. */
   readonly isAlone: () => boolean
   /** What the entries of one bucket may take in each tier that is bounded here. */
@@ -36,7 +39,7 @@ export function openTier(
   layer: CacheConfig['layers'][number],
   { memory, disk, redis }: CacheConfig,
   emit: Emit,
-  { onBack, isAlone, maxBytesOf }: TiersUse,
+  { onBack, redisNews: news, isAlone, maxBytesOf }: TiersUse,
 ): Tier | undefined {
   switch (layer) {
     case 'memory':
@@ -44,6 +47,8 @@ export function openTier(
     case 'disk':
       return openDiskTier({ ...disk, maxBytesOf, now, emit, onBack })
     case 'redis':
-      return redis && openRedisTier({ config: redis, now, emit, random: Math.random, isAlone })
+      return (
+        redis && openRedisTier({ config: redis, now, emit, random: Math.random, news, isAlone })
+      )
   }
 }

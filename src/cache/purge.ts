@@ -7,6 +7,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 
 import { decodeBan, STREAM_START } from './ban-record.ts'
 import type { Ban, BanRule } from './ban.ts'
+import type { BanOutbox } from './ban-stream.ts'
 import { matcherFor } from './bans.ts'
 import type { Bans, Matcher } from './bans.ts'
 import { DiskTier } from './disk-tier.ts'
@@ -115,6 +116,14 @@ export class Purges {
   /** False when the disk could not be asked how far it has heard. */
   get isListeningFromDisk(): boolean {
     return this.#isListeningFromDisk
+  }
+
+  /** Where bans wait that other nodes could not be told of. */
+  readonly outbox: BanOutbox = {
+    load: () => (this.#disk?.loadUntold() ?? []).flatMap(({ json }) => decodeBan(json) ?? []),
+    keep: (ban) =>
+      this.#disk?.keepUntold({ id: ban.id, json: JSON.stringify(ban), at: ban.at }) ?? false,
+    drop: (id) => this.#disk?.dropUntold(id),
   }
 
   /** What this node holds may have been purged elsewhere, and nobody can say what of it. */

@@ -4,6 +4,7 @@
 
 import type { Emit } from '../exchange/event.ts'
 import type { RedisConfig } from '../config/redis.ts'
+import type { RedisNews } from './redis-news.ts'
 import { connectRedis } from './redis.ts'
 import type { RedisArgument, RedisConnection } from './redis.ts'
 
@@ -11,6 +12,8 @@ export interface RedisLinkOptions {
   readonly config: RedisConfig
   readonly emit: Emit
   readonly random: () => number
+  /** What is heard of this Redis by other ways. */
+  readonly news?: RedisNews | undefined
 }
 
 /** Thrown without asking: Redis stands aside. */
@@ -28,13 +31,15 @@ export class RedisLink {
   readonly #options: RedisLinkOptions
   readonly #connection: RedisConnection
   readonly #opened = Promise.withResolvers<void>()
+  readonly #listener: ReturnType<RedisNews['listen']> | undefined
   #state: 'opening' | 'up' | 'aside' | 'closed' = 'opening'
   #probing: NodeJS.Timeout | undefined
   #isProbing = false
 
   constructor(options: RedisLinkOptions) {
     this.#options = options
-    const { config, random } = options
+    const { config, random, news } = options
+    this.#listener = news?.listen(config, () => this.#doubt())
     this.#connection = connectRedis(config, {
       random,
       onReady: () => void this.#probe(),
@@ -63,6 +68,7 @@ export class RedisLink {
 
   close(): void {
     this.#state = 'closed'
+    if (this.#listener !== undefined) this.#options.news?.leave(this.#listener)
     clearTimeout(this.#probing)
     this.#opened.resolve()
     this.#connection.close()
@@ -78,8 +84,16 @@ export class RedisLink {
       return await within(this.#connection.send(command, ...args), this.#options.config.timeoutMs)
     } catch (error) {
       if (isReason(error)) this.#stepAside(error)
+      if (isSilence(error) && this.#listener !== undefined) this.#options.news?.tell(this.#listener)
       throw error
     }
+  }
+
+  /** Nobody waits for it until it has answered here, which is asked at once. */
+  #doubt(): void {
+    if (this.#state !== 'up') return
+    this.#stepAside(new Error('it did not answer others'))
+    void this.#probe()
   }
 
   #stepAside(error: unknown): void {

@@ -6,6 +6,7 @@ import type { RedisConfig } from '../config/redis.ts'
 import type { Emit } from '../exchange/event.ts'
 import { RedisLeases } from './redis-leases.ts'
 import { isAnswer, RedisAway, RedisLink } from './redis-link.ts'
+import type { RedisNews } from './redis-news.ts'
 import { packEntry, redisKey, unpackEntry } from './redis-value.ts'
 import { unlink, walkEntries } from './redis-walk.ts'
 import type { Walked, WalkPlace } from './redis-walk.ts'
@@ -18,6 +19,8 @@ export interface RedisTierOptions {
   readonly emit: Emit
   /** In [0, 1). */
   readonly random: () => number
+  /** What is heard of this Redis by other ways. */
+  readonly news?: RedisNews | undefined
   /** Nobody else uses this Redis: there is nobody to agree with. */
   readonly isAlone?: () => boolean
   /** The most that may be on its way to Redis. */
@@ -59,8 +62,8 @@ export class RedisTier implements Tier {
 
   constructor(options: RedisTierOptions) {
     this.#options = options
-    const { config, emit, random, maxPendingBytes = MAX_PENDING_BYTES } = options
-    this.#link = new RedisLink({ config, emit, random })
+    const { config, emit, random, news, maxPendingBytes = MAX_PENDING_BYTES } = options
+    this.#link = new RedisLink({ config, emit, random, news })
     this.leases = new RedisLeases({
       config,
       link: this.#link,

@@ -13,6 +13,7 @@ import {
 } from '../access/access.ts'
 import type { AccessLimits, FleetOptions, LimitWorld } from '../access/access.ts'
 import { RedisLink } from '../cache/cache.ts'
+import type { RedisNews } from '../cache/cache.ts'
 import type { RedisConfig } from '../config/cache.ts'
 import type { BucketConfig } from '../config/buckets.ts'
 import type { Config } from '../config/config.ts'
@@ -75,10 +76,15 @@ interface Fleet {
 /** What outlives a configuration of limits. */
 export class LimitStore {
   readonly tally = new LimitTally()
+  readonly redisNews: RedisNews
   readonly fleets = new Commons<Fleet>(({ link, counts }) => {
     counts.close()
     link.close()
   })
+
+  constructor(redisNews: RedisNews) {
+    this.redisNews = redisNews
+  }
 }
 
 interface LiveLimitsOptions {
@@ -174,20 +180,21 @@ export class LiveLimits {
 
 function openFleet(
   redis: RedisConfig,
-  { random, emit }: Pick<LiveLimitsOptions, 'random' | 'emit'>,
+  { random, emit, store }: Pick<LiveLimitsOptions, 'random' | 'emit' | 'store'>,
   options: Omit<FleetOptions, 'link'>,
 ): Fleet {
-  const link = linkTo(redis, random, emit)
+  const link = linkTo(redis, random, emit, store.redisNews)
   const counts = new FleetCounts({ link, ...options })
   counts.start()
   return { link, counts }
 }
 
 /** A way to Redis of its own: a limit waits behind no object, and its trouble has other words. */
-function linkTo(config: RedisConfig, random: () => number, emit: Emit): RedisLink {
+function linkTo(config: RedisConfig, random: () => number, emit: Emit, news: RedisNews): RedisLink {
   return new RedisLink({
     config,
     random,
+    news,
     emit: (event) => {
       if (event.kind !== 'tier') emit(event)
       else emit({ kind: 'rate-limits', state: event.state, reason: event.reason })

@@ -60,7 +60,7 @@ export class Live {
     const { config, generation } = options
     this.#options = options
     this.#cache = config.cache.enabled
-      ? openCache(config.cache, useOf(config), options.emit)
+      ? openCache(config.cache, useOf(config, this.#store), options.emit)
       : undefined
     this.#current = this.#compile(config, generation, this.#cache)
     this.#snapshot = this.#current.snapshot
@@ -93,7 +93,7 @@ export class Live {
     const known = this.#cache
     const opened =
       known === undefined && config.cache.enabled
-        ? openCache(config.cache, useOf(config), emit)
+        ? openCache(config.cache, useOf(config, this.#store), emit)
         : undefined
     const cache = known ?? opened
     let next: Generation
@@ -103,7 +103,10 @@ export class Live {
       await opened?.close()
       throw error
     }
-    const [change] = await Promise.all([known?.prepare(config.cache, useOf(config)), next.probe()])
+    const [change] = await Promise.all([
+      known?.prepare(config.cache, useOf(config, this.#store)),
+      next.probe(),
+    ])
     return {
       swap: () => this.#swap(next, cache, change),
       abandon: () => {
@@ -185,8 +188,8 @@ export class Live {
   }
 }
 
-function useOf(config: Config): CacheUse {
-  return { softMs: softMsOf(config), maxBytesOf: maxBytesOf(config) }
+function useOf(config: Config, { redisNews }: LiveStore): CacheUse {
+  return { softMs: softMsOf(config), maxBytesOf: maxBytesOf(config), redisNews }
 }
 
 function maxBytesOf({ buckets }: Config): (bucket: string) => number | undefined {

@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs'
 import { Commons } from '../primitives/commons.ts'
 import { createKeySets, PolicyTally } from '../access/access.ts'
 import type { Authenticator, Policy, Refreshed } from '../access/access.ts'
+import { RedisNews } from '../cache/cache.ts'
 import type { JwtConfig } from '../config/jwt.ts'
 import { fingerprint } from '../config/transfer.ts'
 import { FillMemory } from '../cache/cache.ts'
@@ -26,8 +27,9 @@ export class LiveStore {
   readonly authenticators = new Commons<Authenticator>((one) => one.close())
   readonly keySets = createKeySets()
   readonly policies = new Commons<Policy>((policy) => policy.close())
-  readonly limits = new LimitStore()
   readonly uncachedRoom = new FillMemory(UNCACHED_ROOM_BYTES)
+  readonly redisNews = new RedisNews()
+  readonly limits = new LimitStore(this.redisNews)
   readonly policyTally = new PolicyTally()
   /** What came of each time an issuer was asked for its keys. */
   readonly keyRefreshes = new Map<Refreshed, number>()

@@ -2,17 +2,18 @@
 // longest goes first. A key is 64 bits of a keyed hash. It is looked for in one set of eight places,
 // under that set's lock; a lock whose holder has died is taken away from it.
 
+import { PARTS } from './rate.ts'
 import type { Spent } from './rate.ts'
 
 const WAYS = 8
-/** Of an entry, in 32-bit words: key (2), tick, owner, at (2), before, count. */
-const WORDS = 8
+/** Of an entry, in 32-bit words: key (2), tick, owner, at (2), count, past (8), and one that is free. */
+const WORDS = 16
 const TICK = 2
 const OWNER = 3
 /** In 64-bit words. */
 const AT = 2
-const BEFORE = 6
-const COUNT = 7
+const COUNT = 6
+const PAST = 7
 /** Before the sets: the secret of the hash (2), an id of this memory (2), the number of sets, and none. */
 const HEADER_WORDS = 8
 const SETS = 4
@@ -22,11 +23,10 @@ const STEAL_AFTER_NAPS = 20
 
 export type SpentMemory = SharedArrayBuffer
 
-/** Room for so many keys, 33 bytes each, of which the system lends only what is used. */
+/** Room for so many keys, 65 bytes each, of which the system lends only what is used. */
 export function allocateSpent(maxKeys: number, secret: Uint32Array): SpentMemory {
   const sets = Math.ceil(maxKeys / WAYS)
-  const lockWords = Math.ceil((sets * 2) / 4) * 4
-  const memory = new SharedArrayBuffer((HEADER_WORDS + lockWords + sets * WAYS * WORDS) * 4)
+  const memory = new SharedArrayBuffer((firstEntryOf(sets) + sets * WAYS * WORDS) * 4)
   const words = new Int32Array(memory)
   for (let index = 0; index < 4; index += 1) words[index] = secret[index] ?? 0
   words[SETS] = sets
@@ -53,11 +53,16 @@ export function resizeSpent(
   return resized
 }
 
+/** Behind the locks, where a line of the processor's cache begins: an entry is as long as one. */
+function firstEntryOf(sets: number): number {
+  return Math.ceil((HEADER_WORDS + sets * 2) / WORDS) * WORDS
+}
+
 export class SpentTable implements Spent {
   /** Of the entry that is open. */
   at = 0
-  before = 0
   count = 0
+  readonly past = new Int32Array(PARTS)
   readonly #words: Int32Array
   readonly #doubles: Float64Array
   readonly #sets: number
@@ -71,7 +76,7 @@ export class SpentTable implements Spent {
     this.#words = new Int32Array(memory)
     this.#doubles = new Float64Array(memory)
     this.#sets = this.#words[SETS] ?? 0
-    this.#firstEntry = HEADER_WORDS + Math.ceil((this.#sets * 2) / 4) * 4
+    this.#firstEntry = firstEntryOf(this.#sets)
     this.#ticket = Math.floor(random() * 0x7fff_ffff) | 1
   }
 
@@ -100,8 +105,7 @@ export class SpentTable implements Spent {
       words[entry + 1] = high
       words[entry + OWNER] = owner
       this.#doubles[(entry >> 1) + AT] = 0
-      words[entry + BEFORE] = 0
-      words[entry + COUNT] = 0
+      words.fill(0, entry + COUNT, entry + PAST + PARTS)
     }
     words[entry + TICK] = tick
     this.#entry = entry
@@ -111,9 +115,12 @@ export class SpentTable implements Spent {
   /** Keeps the fields as they are now. */
   close(): void {
     const entry = this.#entry
+    const words = this.#words
     this.#doubles[(entry >> 1) + AT] = this.at
-    this.#words[entry + BEFORE] = this.before
-    this.#words[entry + COUNT] = this.count
+    words[entry + COUNT] = this.count
+    for (let index = 0; index < PARTS; index += 1) {
+      words[entry + PAST + index] = this.past[index] ?? 0
+    }
     this.#leave()
   }
 
@@ -122,10 +129,10 @@ export class SpentTable implements Spent {
     const set = (low >>> 0) % this.#sets
     this.#enter(set)
     const entry = this.#find(set, low, high)
-    if (entry < 0) this.at = this.before = this.count = 0
-    else this.#load(entry)
+    if (entry >= 0) this.#load(entry)
     this.#leave()
-    return { at: this.at, before: this.before, count: this.count }
+    if (entry < 0) return { at: 0, count: 0, past: new Int32Array(PARTS) }
+    return { at: this.at, count: this.count, past: this.past.slice() }
   }
 
   /** How many keys there are of each owner. It looks at all of them. */
@@ -147,19 +154,22 @@ export class SpentTable implements Spent {
       const [low = 0, high = 0] = words.subarray(entry, entry + 2)
       if (low === 0 && high === 0) continue
       const owner = words[entry + OWNER] ?? 0
-      const { at, before, count } = this.read(low, high)
+      const { at, count, past } = this.read(low, high)
       other.open(low, high, owner)
       other.at = at
-      other.before = before
       other.count = count
+      other.past.set(past)
       other.close()
     }
   }
 
   #load(entry: number): void {
+    const words = this.#words
     this.at = this.#doubles[(entry >> 1) + AT] ?? 0
-    this.before = this.#words[entry + BEFORE] ?? 0
-    this.count = this.#words[entry + COUNT] ?? 0
+    this.count = words[entry + COUNT] ?? 0
+    for (let index = 0; index < PARTS; index += 1) {
+      this.past[index] = words[entry + PAST + index] ?? 0
+    }
   }
 
   #find(set: number, low: number, high: number): number {

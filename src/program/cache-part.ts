@@ -17,6 +17,10 @@ export interface CachePart {
 export interface Nodes {
   readonly acknowledged: number
   readonly known: number
+  /** False while there is no way to them: they are told later. */
+  readonly isPublished: boolean
+  /** They are told, now or later, even if this process ends at once. */
+  readonly isKept: boolean
 }
 
 /** A thread that is busy answers late, one that hangs never. */

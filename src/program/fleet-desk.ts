@@ -23,15 +23,39 @@ export function createPurgeCounts(): PurgeCounts {
   return new Map(KINDS.map((kind) => [kind, 0]))
 }
 
+const MOST_UNTOLD = 1000
+
+/**
+ * Bans that Redis was not told of and no disk keeps: a thread that begins anew knows them from here
+ * alone, and Redis may have what they cover.
+ */
+export class UntoldBans {
+  #bans: readonly Ban[] = []
+
+  add(ban: Ban): void {
+    this.#bans = [...this.#bans, ban].slice(-MOST_UNTOLD)
+  }
+
+  /** To one that has just begun, which tells Redis in its turn. */
+  async tell(part: CachePart): Promise<void> {
+    const told = this.#bans.map(async (ban) => {
+      const [nodes] = await Promise.all([part.publish(ban), part.declare(ban)])
+      if (nodes?.isPublished === true) this.#bans = this.#bans.filter(({ id }) => id !== ban.id)
+    })
+    // One that has ended meanwhile has a successor, which is told in its turn.
+    await Promise.allSettled(told)
+  }
+}
+
 const SAVES = 3
 const SAVE_AGAIN_MS = 100
 const NOTHING: Swept = { entries: 0, bytes: 0 }
 
-export function openDesk(parts: Parts, purges: PurgeCounts): CacheDesk {
+export function openDesk(parts: Parts, purges: PurgeCounts, untold?: UntoldBans): CacheDesk {
   return {
     purge: (order) => {
       if (!order.isDryRun) countUp(purges, order.rule.kind)
-      return purge(order, parts)
+      return purge(order, parts, untold)
     },
     stats: async (bucket) => mergeStats(await answersOf(parts(), (part) => part.stats(bucket))),
     inspect: async (bucket, key) =>
@@ -39,30 +63,56 @@ export function openDesk(parts: Parts, purges: PurgeCounts): CacheDesk {
   }
 }
 
-async function purge({ rule, isSoft, isDryRun }: PurgeOrder, parts: Parts): Promise<Purged> {
+async function purge(
+  { rule, isSoft, isDryRun }: PurgeOrder,
+  parts: Parts,
+  untold?: UntoldBans,
+): Promise<Purged> {
   const ban = { id: randomUUID(), rule, at: now(), isSoft }
   // Asked for before the ban is told, so that nothing is swept that is still to be counted.
   const counting = answersOf(parts(), (part) => part.count(rule, ban.at))
   const isTold = isDryRun || (await tellAll(ban, parts))
   const counted = fullest(await counting)
   const isSaved = isDryRun || (await save(ban, parts))
-  const nodes = isDryRun ? undefined : await publish(ban, parts)
+  const published = isDryRun ? undefined : await publish(ban, parts)
+  if (published?.isKept === false) untold?.add(ban)
   // A thread that began meanwhile may have looked at what is saved too early.
   const isStillTold = isDryRun || (isTold && (await tellAll(ban, parts)))
   // What is asked for after the answer is never of the same instant as the ban.
   while (now() <= ban.at) await after(1)
-  const state = !isStillTold ? 'unconfirmed' : isSaved ? 'ok' : 'not_durable'
-  const alone = { acknowledged: isStillTold ? 1 : 0, known: 1 }
-  return { ...counted, state, nodes: nodes ?? alone }
+  const isDurable = outlivesCrash(isSaved, published)
+  const state = !isStillTold ? 'unconfirmed' : isDurable ? 'ok' : 'not_durable'
+  return { ...counted, state, nodes: nodesOf(published, isStillTold, parts().length) }
 }
+
+/** What Redis has been told, every life of this process hears again before it believes what is held. */
+function outlivesCrash(isSaved: boolean, published: Nodes | undefined): boolean {
+  if (published === undefined) return isSaved
+  return published.isPublished || (isSaved && published.isKept)
+}
+
+function nodesOf(published: Nodes | undefined, isTold: boolean, threads: number): Purged['nodes'] {
+  if (published === undefined) return { acknowledged: isTold ? 1 : 0, known: 1 }
+  const { acknowledged, known, isPublished } = published
+  if (isPublished) return { acknowledged, known }
+  // The threads here are nodes to the others, and have not been told by way of Redis.
+  return { acknowledged: isTold ? threads : 0, known: Math.max(known, threads) }
+}
+
+const UNHEARD: Nodes = { acknowledged: 0, known: 1, isPublished: false, isKept: false }
 
 /** By one of them: the stream brings it to all the others, in this process and elsewhere. */
 async function publish(ban: Ban, parts: Parts): Promise<Nodes | undefined> {
+  let isUnheard = false
   for (const part of parts()) {
-    const nodes = await part.publish(ban).catch(() => undefined)
-    if (nodes !== undefined) return { acknowledged: nodes.acknowledged, known: nodes.known }
+    try {
+      const nodes = await part.publish(ban)
+      if (nodes !== undefined) return nodes
+    } catch (error) {
+      isUnheard ||= !(error instanceof LineClosed)
+    }
   }
-  return undefined
+  return isUnheard ? UNHEARD : undefined
 }
 
 /** To those that have ended meanwhile there is nothing to be told. */

@@ -10,7 +10,8 @@ import type { AuditLog } from '../observe/observe.ts'
 import type { Backends, Explanation, ExplainQuestion } from '../proxy/proxy.ts'
 import { auditArguments } from './audit-part.ts'
 import { partAt } from './cache-part.ts'
-import { answersOf, createPurgeCounts, openDesk } from './fleet-desk.ts'
+import type { CachePart } from './cache-part.ts'
+import { answersOf, createPurgeCounts, openDesk, UntoldBans } from './fleet-desk.ts'
 import { mergeLimits } from './limits-desk.ts'
 import { reloadPartAt } from './reload-part.ts'
 import type { ReloadPart } from './reload-part.ts'
@@ -38,11 +39,15 @@ export class ThreadDesk {
   readonly describe: () => Promise<readonly (readonly RouteDescription[])[]>
   readonly traffic = trafficOf(() => this.lines)
   readonly #takeAudit: AuditLog['take']
+  readonly #untold = new UntoldBans()
+  readonly #isCached: () => boolean
   #threads: readonly Connected[] = []
 
   constructor({ isCached, takeAudit }: ThreadDeskOptions) {
     this.#takeAudit = takeAudit
-    this.desk = openDesk(() => (isCached() ? this.lines.map(partAt) : []), this.purges)
+    this.#isCached = isCached
+    const parts = (): CachePart[] => (isCached() ? this.lines.map(partAt) : [])
+    this.desk = openDesk(parts, this.purges, this.#untold)
     this.limits = async () => mergeLimits(await answersOf(this.lines, limitsAt(this)))
     this.describe = () => answersOf(this.lines, describeAt)
     this.explain = (question) => answersOf(this.lines, explainAt(question))
@@ -75,6 +80,7 @@ export class ThreadDesk {
     })
     const connected = { line, reload: reloadPartAt(line, noted) }
     this.#threads = [...this.#threads.filter((one) => !one.line.isClosed), connected]
+    if (this.#isCached()) void this.#untold.tell(partAt(line))
     return port2
   }
 

@@ -31,7 +31,7 @@ describe('a published ban', { skip }, () => {
     const bans = rules.map((rule, at) => ({ id: `id ${at}`, rule, at, isSoft: at % 2 === 0 }))
     for (const ban of bans) {
       const published = await one.stream.publish(ban)
-      assert.deepEqual(published, { acknowledged: 2, known: 2, isPublished: true })
+      assert.deepEqual(published, { acknowledged: 2, known: 2, isPublished: true, isKept: true })
     }
     assert.deepEqual(
       heard.filter(({ id }) => id.startsWith('id ')),
@@ -61,7 +61,7 @@ describe('a published ban', { skip }, () => {
     await bothKnown(one.stream, slow.stream)
     const start = performance.now()
     const published = await one.stream.publish(ban('slow'))
-    assert.deepEqual(published, { acknowledged: 1, known: 2, isPublished: true })
+    assert.deepEqual(published, { acknowledged: 1, known: 2, isPublished: true, isKept: true })
     assert.ok(performance.now() - start > 900)
     held.resolve()
     await until(
@@ -87,7 +87,7 @@ describe('a published ban', { skip }, () => {
     await bothKnown(one.stream, other.stream)
     await server.kill()
     const published = await one.stream.publish(ban('late'))
-    assert.deepEqual(published, { acknowledged: 1, known: 2, isPublished: false })
+    assert.deepEqual(published, { acknowledged: 1, known: 2, isPublished: false, isKept: false })
     await server.start()
     await until(() => other.applied.includes('late'), 'it is published')
   })

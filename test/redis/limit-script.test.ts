@@ -5,7 +5,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 
 import { COUNT_SCRIPT } from '../../src/access/fleet-scripts.ts'
-import { ALGORITHMS, standingOf, take } from '../../src/primitives/rate.ts'
+import { ALGORITHMS, PARTS, standingOf, take } from '../../src/primitives/rate.ts'
 import type { Rate, Spent } from '../../src/primitives/rate.ts'
 import { partMissing } from '../support/parts.ts'
 import { openRedis } from '../support/redis.ts'
@@ -54,10 +54,11 @@ for (const algorithm of ALGORITHMS) {
       { algorithm, quota: 1, windowMs: 3334 },
     ]) {
       const key = `${algorithm} ${rate.quota}`
-      const spent: Spent = { at: 0, before: 0, count: 0 }
+      const spent: Spent = { at: 0, count: 0, past: new Int32Array(PARTS) }
       let now = START
       for (let count = 0; count < 60; count += 1) {
         now += random(3) === 0 ? 0 : random(rate.windowMs)
+        if (random(12) === 0) now -= random(2 * rate.windowMs)
         const looked = standingOf(spent, rate, now)
         const before = [looked.waitMs, looked.remaining, looked.restoredMs]
         assert.deepEqual(await run('look', now, { [key]: rate }), [...before, 0], `${key} ${count}`)
