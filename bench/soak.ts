@@ -19,6 +19,7 @@ const USAGE = 'npm run soak -- [--minutes 30] [--clients 24]'
 const QUIET_MS = 6000
 const TROUBLE_MS = 8000
 const SAMPLE_MS = 2000
+const MINUTE_MS = 60_000
 /** What fills at first is no growth. */
 const WARM_UP_SHARE = 0.3
 
@@ -42,13 +43,16 @@ async function soak(): Promise<boolean> {
   const endAt = performance.now() + minutes * 60_000
   const isOver = (): boolean => performance.now() >= endAt
   const samples: Sample[] = []
+  const delays: number[] = []
   await Promise.all([
     ...Array.from({ length: clients }, () => come(world, ledger, isOver)),
     purge(world, isOver),
     trouble(world, ledger, isOver),
     watch(world, samples, isOver),
+    listen(world, delays, isOver),
   ])
-  process.stdout.write(`${ledger.report()}\n\n${await memoryReport(world, samples)}\n`)
+  const reports = [ledger.report(), await memoryReport(world, samples), delayReport(delays)]
+  process.stdout.write(`${reports.join('\n\n')}\n`)
   return ledger.unexplained === 0
 }
 
@@ -91,6 +95,27 @@ async function watch(world: SoakWorld, samples: Sample[], isOver: () => boolean)
     samples.push({ atMs: performance.now(), value: residentBytes(world.sluice.pid) })
     await delay(SAMPLE_MS)
   }
+}
+
+/** By how much the event loops come late, minute by minute. */
+async function listen(
+  { sluice }: SoakWorld,
+  delays: number[],
+  isOver: () => boolean,
+): Promise<void> {
+  while (!isOver()) {
+    await delay(MINUTE_MS)
+    const path = '/admin/traffic?seconds=60'
+    const { json } = await callAt(sluice.opsUrl, 'GET', path, { token: ADMIN })
+    delays.push(Number(Object(json['event_loop_delay_ms']).p99))
+  }
+}
+
+function delayReport(delays: readonly number[]): string {
+  const sorted = delays.toSorted((a, b) => a - b)
+  const middle = sorted[Math.floor(sorted.length / 2)] ?? 0
+  const told = `${middle.toFixed(1)} ms in the middle minute, ${sorted.at(-1)?.toFixed(1)} in the worst`
+  return `event-loop delay, p99 of a minute: ${told}`
 }
 
 async function memoryReport({ sluice }: SoakWorld, samples: readonly Sample[]): Promise<string> {
