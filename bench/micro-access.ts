@@ -70,7 +70,7 @@ async function firstByCurve(): Promise<number> {
   try {
     const path = join(folder, 'key.pem')
     writeFileSync(path, pem(pair))
-    const keys = [{ id: 'one', algorithm: 'ES256', path }] as const
+    const keys = [{ id: 'one', algorithm: 'ES256', path, secret: undefined }] as const
     const jwt: JwtConfig = { ...JWT, algorithms: undefined, secret: undefined, keys }
     return await firstVerification(jwt, 'ES256', signer('ES256', pair))
   } finally {

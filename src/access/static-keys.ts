@@ -3,7 +3,7 @@
 import { createSecretKey } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
 
-import type { JwtConfig } from '../config/jwt.ts'
+import type { JwtConfig, NamedKey } from '../config/jwt.ts'
 import { isSymmetric, pinnedAlgorithms, readPublicKey, readSecretKey } from '../config/jwt-keys.ts'
 import type { TokenHead, VerificationKey } from './signature.ts'
 
@@ -12,9 +12,8 @@ export function openStaticKeys(jwt: JwtConfig): readonly VerificationKey[] {
   const { algorithms, secret, publicKeys, keys } = jwt
   const unnamed = publicKeys.map(({ path }) => usable(readPublicKey(path)))
   if (secret !== undefined) unnamed.push(createSecretKey(Buffer.from(secret.reveal())))
-  const named = keys.map(({ id, algorithm, path }) => {
-    const key = isSymmetric(algorithm) ? readSecretKey(path, algorithm) : readPublicKey(path)
-    return { id, key: usable(key), algorithms: [algorithm] }
+  const named = keys.map((key) => {
+    return { id: key.id, key: keyOf(key), algorithms: [key.algorithm] }
   })
   return [
     ...named,
@@ -24,6 +23,11 @@ export function openStaticKeys(jwt: JwtConfig): readonly VerificationKey[] {
       algorithms: pinnedAlgorithms(key, algorithms),
     })),
   ]
+}
+
+function keyOf({ algorithm, path, secret }: NamedKey): KeyObject {
+  if (path === undefined) return createSecretKey(Buffer.from(secret?.reveal() ?? ''))
+  return usable(isSymmetric(algorithm) ? readSecretKey(path, algorithm) : readPublicKey(path))
 }
 
 function usable(key: KeyObject | string): KeyObject {

@@ -83,7 +83,7 @@ function problemsAt(tree: Mapping, place: readonly PathSegment[], folder: string
       return message === undefined ? [] : [{ path: childPath(at, setting), message }]
     }),
     ...jwt.keys.flatMap(({ path, algorithm }, index) => {
-      const message = faultOfNamedKey(path, algorithm)
+      const message = path === undefined ? undefined : faultOfNamedKey(path, algorithm)
       return message === undefined ? [] : [{ path: `${at}.keys[${index}].path`, message }]
     }),
   ]

@@ -122,6 +122,19 @@ const problems: readonly [jwt: string, line: string | RegExp][] = [
     'keys: [{id: a, algorithm: RS256, path: rsa.pem}, {id: a, algorithm: ES256, path: ec.pem}]',
     'jwt.keys[1].id: is the id of keys[0] too',
   ],
+  ['keys: [{id: a, algorithm: RS256}]', 'jwt.keys[0]: needs a path, or a secret'],
+  [
+    `keys: [{id: a, algorithm: HS256, path: short, secret: ${'x7Kq'.repeat(9)}}]`,
+    'jwt.keys[0].secret: contradicts path; give one',
+  ],
+  [
+    `keys: [{id: a, algorithm: RS256, secret: ${'x7Kq'.repeat(9)}}]`,
+    'jwt.keys[0].secret: is of no use with RS256; that needs path',
+  ],
+  [
+    'keys: [{id: a, algorithm: HS256, secret: x7Kqx7Kqz}]',
+    'jwt.keys[0].secret: has 9 bytes; HS256 needs at least 32 (openssl rand -base64 48 makes one)',
+  ],
   [
     'keys: [{algorithm: RS256, path: rsa.pem}]',
     'jwt.keys[0].id: is missing; wanted the kid of the key',

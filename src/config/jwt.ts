@@ -7,7 +7,7 @@ import { formatDuration } from '../primitives/units.ts'
 import { conditionSchema, printCondition, toCondition } from './claim-rules.ts'
 import type { ClaimCondition } from './claim-rules.ts'
 import { choice, duration, field, flag, integer, secret, text, textOf } from './fields.ts'
-import { ALGORITHMS, faultOfSecret, isSymmetric } from './jwt-keys.ts'
+import { ALGORITHMS, faultOfSecret, isSymmetric, parseAlgorithm } from './jwt-keys.ts'
 import type { Algorithm } from './jwt-keys.ts'
 import { documentedDefault, sameAs, section } from './section.ts'
 import type { Loose, RuleProblem } from './section.ts'
@@ -23,7 +23,7 @@ export interface JwtConfig {
   readonly secret: Secret | undefined
   /** Absolute, as those of the keys are. */
   readonly publicKeys: readonly PublicKeyFile[]
-  readonly keys: readonly NamedKeyFile[]
+  readonly keys: readonly NamedKey[]
   readonly jwksUrl: string | undefined
   readonly issuerDiscovery: boolean
   readonly jwksRefreshMs: number
@@ -42,10 +42,12 @@ export interface PublicKeyFile {
   readonly path: string
 }
 
-export interface NamedKeyFile {
+/** Of a file, or a secret that stands here. */
+export interface NamedKey {
   readonly id: string
   readonly algorithm: Algorithm
-  readonly path: string
+  readonly path: string | undefined
+  readonly secret: Secret | undefined
 }
 
 const PATHS = ['public_key_path', 'rsa_public_key_path', 'ecdsa_public_key_path'] as const
@@ -87,7 +89,17 @@ export const jwtSchema = section(
     rsa_public_key_path: path.optional(),
     ecdsa_public_key_path: path.optional(),
     keys: z
-      .array(section({ id: text({ wanted: 'the kid of the key' }), algorithm, path }))
+      .array(
+        section(
+          {
+            id: text({ wanted: 'the kid of the key' }),
+            algorithm,
+            path: path.optional(),
+            secret: secret('a secret of at least 32 bytes').optional(),
+          },
+          isOneKey,
+        ),
+      )
       .prefault([]),
     jwks_url: url.optional(),
     issuer_discovery: flag().prefault(false),
@@ -110,6 +122,25 @@ export const jwtSchema = section(
 )
 
 export type JwtSettings = z.output<typeof jwtSchema>
+
+function isOneKey({ algorithm: name, path: file, secret: own }: Loose): RuleProblem[] {
+  if (own === undefined) {
+    return file === undefined ? [{ path: [], message: 'needs a path, or a secret' }] : []
+  }
+  if (file !== undefined) return [{ path: ['secret'], message: 'contradicts path; give one' }]
+  const algorithmOfIt = parseAlgorithm(name)
+  if (algorithmOfIt === undefined || !(own instanceof Secret)) return []
+  if (!isSymmetric(algorithmOfIt)) {
+    return [{ path: ['secret'], message: `is of no use with ${algorithmOfIt}; that needs path` }]
+  }
+  return faultsOf(own, [algorithmOfIt])
+}
+
+function faultsOf(own: Secret, algorithms: readonly Algorithm[]): RuleProblem[] {
+  const message = faultOfSecret(own.reveal(), algorithms)
+  if (message === undefined) return []
+  return [{ path: ['secret'], message, hint: 'openssl rand -base64 48 makes one' }]
+}
 
 function oneSpelling(settings: Loose): RuleProblem[] {
   const spellings = { algorithms: 'algorithm', claims_verification: 'claims' }
@@ -179,9 +210,7 @@ function secretIsOne(settings: Loose): RuleProblem[] {
   if (!(given instanceof Secret)) return []
   const wanted = wantedAlgorithms(settings)
   const own = ALGORITHMS.filter((name) => isSymmetric(name) && wanted.includes(name))
-  const message = faultOfSecret(given.reveal(), own.length === 0 ? ['HS256'] : own)
-  if (message === undefined) return []
-  return [{ path: ['secret'], message, hint: 'openssl rand -base64 48 makes one' }]
+  return faultsOf(given, own.length === 0 ? ['HS256'] : own)
 }
 
 function keyIdsDiffer(settings: Loose): RuleProblem[] {
@@ -224,7 +253,9 @@ export function toJwt(settings: JwtSettings, folder: string): JwtConfig {
       const written = settings[setting]
       return written === undefined ? [] : [{ setting, path: resolve(folder, written) }]
     }),
-    keys: settings.keys.map((key) => ({ ...key, path: resolve(folder, key.path) })),
+    keys: settings.keys.map(({ id, algorithm: name, path: file, secret: own }) => {
+      return { id, algorithm: name, path: file && resolve(folder, file), secret: own }
+    }),
     jwksUrl: settings.jwks_url,
     issuerDiscovery: settings.issuer_discovery,
     jwksRefreshMs: settings.jwks_refresh_interval_secs * 1000,
@@ -244,7 +275,9 @@ export function printJwt(jwt: JwtConfig): object {
     ...(algorithms === undefined ? {} : { algorithms }),
     ...(jwt.secret === undefined ? {} : { secret: '***' }),
     ...Object.fromEntries(jwt.publicKeys.map((key) => [key.setting, key.path])),
-    keys: jwt.keys,
+    keys: jwt.keys.map(({ id, algorithm: name, path: file }) => {
+      return { id, algorithm: name, ...(file === undefined ? { secret: '***' } : { path: file }) }
+    }),
     ...(jwksUrl === undefined ? {} : { jwks_url: withoutQueryValues(jwksUrl) }),
     issuer_discovery: jwt.issuerDiscovery,
     jwks_refresh_interval_secs: jwt.jwksRefreshMs / 1000,

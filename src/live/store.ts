@@ -73,7 +73,7 @@ function countsOfGone(bucket: string, tally: OriginTally): OriginCounts {
 
 /** Keys that lie in files are others when the files are. */
 export function identityOf(jwt: JwtConfig): string {
-  const paths = [...jwt.publicKeys, ...jwt.keys].map(({ path }) => path)
+  const paths = [...jwt.publicKeys, ...jwt.keys].flatMap(({ path }) => path ?? [])
   return fingerprint([jwt, paths.map(contentOf)])
 }
 

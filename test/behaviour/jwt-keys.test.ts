@@ -46,6 +46,7 @@ const buckets: Readonly<Record<string, object>> = {
       { id: 'h', algorithm: 'HS256', path: pathOf('hmac') },
     ],
   },
+  written: { keys: [{ id: 'w', algorithm: 'HS256', secret: LONG_SECRET }] },
   both: {
     algorithms: ['HS256', 'RS256'],
     secret: LONG_SECRET,
@@ -108,6 +109,9 @@ const cases: readonly [bucket: string, parts: TokenParts, isLetIn: boolean][] = 
   ['named', by('ES256', 'p256', 'r'), false],
   ['named', by('ES256', 'p256', 'unknown'), false],
   ['named', by('RS256', 'rsa', 'r'), false],
+  ['written', by('HS256', 'secret', 'w'), true],
+  ['written', by('HS256', 'secret', 'x'), false],
+  ['written', by('HS512', 'secret', 'w'), false],
   ['both', by('HS256', 'secret'), true],
   ['both', by('RS256', 'rsa'), true],
   ['both', { head: { alg: 'HS256' }, sign: hmac(pem(pairs.rsa)) }, false],
