@@ -324,7 +324,11 @@ for (const [order, words] of WRONG) {
     const { status, json } = await front.call('POST', '/admin/cache/prewarm', { body })
     assert.deepEqual([status, json['error']], [400, 'invalid_request'])
     assert.match(String(json['message']), words)
-    assert.deepEqual(front.s3.requests, [])
+    // Probes have no key.
+    assert.deepEqual(
+      front.s3.requests.filter(({ key }) => key !== ''),
+      [],
+    )
   })
 }
 

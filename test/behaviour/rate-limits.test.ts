@@ -41,7 +41,8 @@ const BUCKETS: Readonly<Record<string, object>> = {
   both: { rate_limit: [limit('ip', 2), { ...limit('bucket', 3), name: 'all' }] },
   told: { rate_limit: [limit('ip', 1)] },
   explained: { rate_limit: [limit('ip', 2)] },
-  moving: { rate_limit: [limit('ip', 1)] },
+  /** Past the cache a conditional question begins with the head. */
+  moving: { rate_limit: [limit('ip', 1)], cache: { enabled: false } },
   shared: { cors: { origins: ['https://app.example.com'] }, rate_limit: [limit('ip', 1)] },
   filtered: { ip_filter: { blocklist: ['192.0.2.66'] }, rate_limit: [limit('bucket', 1)] },
   reference: { s3: { rate_limit: { requests_per_second: 0.0001 } } },
