@@ -122,7 +122,14 @@ const problems: readonly [jwt: string, line: string | RegExp][] = [
     'keys: [{id: a, algorithm: RS256, path: rsa.pem}, {id: a, algorithm: ES256, path: ec.pem}]',
     'jwt.keys[1].id: is the id of keys[0] too',
   ],
-  ['keys: [{id: a, algorithm: RS256}]', 'jwt.keys[0]: needs a path, or a secret'],
+  [
+    'keys: [{id: a, algorithm: RS256}]',
+    'jwt.keys[0].path: is missing; wanted the path of a public key, in PEM or as a JWK',
+  ],
+  [
+    'keys: [{id: a, algorithm: HS256}]',
+    'jwt.keys[0].path: is missing; wanted that of a file with the secret, or a secret',
+  ],
   [
     `keys: [{id: a, algorithm: HS256, path: short, secret: ${'x7Kq'.repeat(9)}}]`,
     'jwt.keys[0].secret: contradicts path; give one',

@@ -52,7 +52,8 @@ export interface NamedKey {
 
 const PATHS = ['public_key_path', 'rsa_public_key_path', 'ecdsa_public_key_path'] as const
 const algorithm = choice(ALGORITHMS)
-const path = text({ wanted: 'the path of a public key, in PEM or as a JWK' })
+const PATH_WANTED = 'the path of a public key, in PEM or as a JWK'
+const path = text({ wanted: PATH_WANTED })
 
 const url = field({
   wanted: 'a URL such as https://issuer.example.com/jwks, without a user and password',
@@ -125,7 +126,8 @@ export type JwtSettings = z.output<typeof jwtSchema>
 
 function isOneKey({ algorithm: name, path: file, secret: own }: Loose): RuleProblem[] {
   if (own === undefined) {
-    return file === undefined ? [{ path: [], message: 'needs a path, or a secret' }] : []
+    const wanted = isHmac(name) ? 'that of a file with the secret, or a secret' : PATH_WANTED
+    return file === undefined ? [{ path: ['path'], message: `is missing; wanted ${wanted}` }] : []
   }
   if (file !== undefined) return [{ path: ['secret'], message: 'contradicts path; give one' }]
   const algorithmOfIt = parseAlgorithm(name)
