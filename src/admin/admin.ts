@@ -12,22 +12,14 @@ import { Refusal } from '../exchange/refusal.ts'
 import type { RefusalCode } from '../exchange/refusal.ts'
 import type { Reply } from '../exchange/reply.ts'
 import { clientAddress } from '../http/forwarded.ts'
-import type { LoggingDesk } from './logging-desk.ts'
 import { acceptRequestId } from '../http/request-id.ts'
 import { AddressSet } from '../primitives/cidr.ts'
 import type { Cidr } from '../primitives/cidr.ts'
 import { answerStatus, refuse } from '../proxy/proxy.ts'
-import type { Status } from '../proxy/proxy.ts'
-import type { CacheDesk } from './cache-desk.ts'
 import { answerCall } from './calls.ts'
-import type { Explain, LimitsDesk } from './calls.ts'
+import type { Desks } from './calls.ts'
 import { CallRegister } from './call-register.ts'
 import { Console, isConsole } from './console.ts'
-import type { Gate } from './gate.ts'
-import type { Introspection } from './introspection.ts'
-import type { PrewarmDesk } from './prewarm-desk.ts'
-import type { TrafficDesk } from './traffic.ts'
-import type { ReloadDesk } from './reload-desk.ts'
 
 export type { CacheDesk, Purged } from './cache-desk.ts'
 export type { Explain, LimitsDesk } from './calls.ts'
@@ -49,23 +41,11 @@ export type { TrafficDesk } from './traffic.ts'
 export type { Reload, ReloadDesk, ReloadProblem, ReloadState } from './reload-desk.ts'
 
 /** What may change is looked at for each request. */
-export interface AdminOptions {
+export interface AdminOptions extends Desks {
   readonly address: Address
-  readonly status: Status
   readonly createId: () => string
-  /** Undefined: there is no /admin. */
-  readonly gate: Gate | undefined
   /** Whose word on where a call came from is taken. */
   readonly trustedProxies: readonly Cidr[]
-  readonly desk: CacheDesk
-  readonly explain: Explain
-  readonly limits: LimitsDesk
-  readonly prewarm: PrewarmDesk
-  readonly introspection: Introspection
-  readonly traffic: TrafficDesk
-  readonly logging: LoggingDesk
-  readonly reloads: ReloadDesk
-  readonly buckets: ReadonlySet<string>
   readonly emit: Emit
   /** Undefined: there are none. */
   readonly metrics: ((accept: string | undefined) => Promise<MetricsText>) | undefined
@@ -159,25 +139,9 @@ export class Admin {
   }
 
   #call(request: IncomingMessage, requestId: string): Promise<Reply> {
-    const { gate, desk, explain, limits, prewarm, introspection, buckets } = this.#options
-    const { traffic, logging, reloads, status } = this.#options
     const { remoteAddress = '' } = request.socket
     const clientIp = clientAddress(remoteAddress, request.headers, this.#trustedNow())
-    const options = {
-      gate,
-      register: this.#register,
-      desk,
-      explain,
-      limits,
-      prewarm,
-      introspection,
-      traffic,
-      status,
-      logging,
-      reloads,
-      buckets,
-    }
-    return answerCall(request, { clientIp, requestId }, options)
+    return answerCall(request, { clientIp, requestId }, this.#options, this.#register)
   }
 
   #trustedNow(): AddressSet {

@@ -32,10 +32,10 @@ import type { TrafficDesk } from './traffic.ts'
 import { reloadAnswer, reloadStateAnswer } from './reload-desk.ts'
 import type { ReloadDesk } from './reload-desk.ts'
 
-export interface CallsOptions {
+/** What calls are answered by. */
+export interface Desks {
   /** Undefined: nobody has a role, and there is nothing here. */
   readonly gate: Gate | undefined
-  readonly register: CallRegister
   readonly desk: CacheDesk
   readonly explain: Explain
   readonly limits: LimitsDesk
@@ -74,7 +74,7 @@ interface Call {
   readonly role: Role
   /** Asked again and again by whoever watches: not each time is told. */
   readonly isWatched?: boolean
-  readonly run: (asked: Asked, options: CallsOptions) => Promise<DeskAnswer>
+  readonly run: (asked: Asked, desks: Desks) => Promise<DeskAnswer>
 }
 
 const PREWARM = '/admin/cache/prewarm'
@@ -136,12 +136,12 @@ async function config(live: Introspection): Promise<DeskAnswer> {
   return { status: 200, value: live.config() }
 }
 
-async function reload({ query }: Asked, { reloads }: CallsOptions): Promise<DeskAnswer> {
+async function reload({ query }: Asked, { reloads }: Desks): Promise<DeskAnswer> {
   if (query !== '') throw wrong('A reload has no query.')
   return reloadAnswer(await reloads.reload())
 }
 
-async function reloadState({ query }: Asked, { reloads }: CallsOptions): Promise<DeskAnswer> {
+async function reloadState({ query }: Asked, { reloads }: Desks): Promise<DeskAnswer> {
   if (query !== '') throw wrong('The state of reloads has no query.')
   return reloadStateAnswer(reloads.state())
 }
@@ -168,9 +168,10 @@ function order(
 export async function answerCall(
   request: IncomingMessage,
   place: CallPlace,
-  options: CallsOptions,
+  desks: Desks,
+  register: CallRegister,
 ): Promise<Reply> {
-  const { gate, register } = options
+  const { gate } = desks
   if (gate === undefined) throw new Refusal('no_route')
   const { method = '', url = '' } = request
   const open: OpenCall = { call: 'unknown', asked: `${method} ${url.replace(/[?#].*$/s, '')}` }
@@ -183,7 +184,7 @@ export async function answerCall(
     requireRole(caller, call.role)
     open.isWatched = call.isWatched === true
     const note = (rule: string): void => void (open.rule = rule)
-    const { status, value } = await call.run({ request, caller, rest, query, note }, options)
+    const { status, value } = await call.run({ request, caller, rest, query, note }, desks)
     return jsonReply(status, value, method)
   })
 }
@@ -218,10 +219,7 @@ function requireMethod(calls: Calls, method: string): Call {
   throw new Refusal('method_not_allowed', { headers: ['Allow', allowed.join(', ')], message })
 }
 
-async function purge(
-  { request, rest, query, note }: Asked,
-  options: CallsOptions,
-): Promise<DeskAnswer> {
+async function purge({ request, rest, query, note }: Asked, desks: Desks): Promise<DeskAnswer> {
   // Whoever writes ?dry_run=true does not want to find out that it was not read.
   if (query !== '') throw wrong('A purge has no query: say soft and dry_run in the body.')
   const slash = rest.indexOf('/')
@@ -230,18 +228,18 @@ async function purge(
     ...(rest === '' ? {} : { bucket }),
     ...(slash < 0 ? {} : { key: rest.slice(slash + 1) }),
   }
-  const order = readPurgeOrder(await readJson(request), path, options.buckets)
+  const order = readPurgeOrder(await readJson(request), path, desks.buckets)
   note(ruleText(order.rule))
-  return purgeAnswer(order, await options.desk.purge(order))
+  return purgeAnswer(order, await desks.desk.purge(order))
 }
 
-async function stats({ rest, query }: Asked, { desk, buckets }: CallsOptions): Promise<DeskAnswer> {
+async function stats({ rest, query }: Asked, { desk, buckets }: Desks): Promise<DeskAnswer> {
   if (query !== '') throw wrong('The statistics have no query.')
   if (rest !== '' && !buckets.has(rest)) throw new Refusal('not_found', { message: NO_BUCKET })
   return statsAnswer(await desk.stats(rest === '' ? undefined : rest))
 }
 
-async function info({ query, note }: Asked, { desk, buckets }: CallsOptions): Promise<DeskAnswer> {
+async function info({ query, note }: Asked, { desk, buckets }: Desks): Promise<DeskAnswer> {
   const bucket = queryParameter(query, 'bucket') ?? ''
   const key = queryParameter(query, 'key') ?? ''
   if (bucket === '') throw wrong('The query parameter bucket is missing.')
@@ -256,10 +254,10 @@ async function info({ query, note }: Asked, { desk, buckets }: CallsOptions): Pr
 }
 
 /** What one thread says; where there are others, what they would do. */
-async function explain({ query, note }: Asked, options: CallsOptions): Promise<DeskAnswer> {
+async function explain({ query, note }: Asked, desks: Desks): Promise<DeskAnswer> {
   const question = readExplainQuestion(query)
   note(shortened({ path: question.target.replace(/[?#].*$/s, '') }))
-  const [first, ...others] = await options.explain(question)
+  const [first, ...others] = await desks.explain(question)
   if (first === undefined) return { status: 503, value: { status: 'no thread answers' } }
   if (others.length === 0) return { status: 200, value: first }
   const threads = [first, ...others].map(({ summary }) => summary)
@@ -267,10 +265,7 @@ async function explain({ query, note }: Asked, options: CallsOptions): Promise<D
 }
 
 /** In all threads, until the configuration is read again. */
-async function setLevel(
-  { request, query, note }: Asked,
-  { logging }: CallsOptions,
-): Promise<DeskAnswer> {
+async function setLevel({ request, query, note }: Asked, { logging }: Desks): Promise<DeskAnswer> {
   if (query !== '') throw wrong('The level of the log has no query: say it in the body.')
   const level = readLevel(await readJson(request))
   note(level)
@@ -278,14 +273,14 @@ async function setLevel(
   return loggingAnswer(logging)
 }
 
-async function limits({ query }: Asked, options: CallsOptions): Promise<DeskAnswer> {
+async function limits({ query }: Asked, desks: Desks): Promise<DeskAnswer> {
   if (query !== '') throw wrong('The limits have no query.')
-  return { status: 200, value: await options.limits() }
+  return { status: 200, value: await desks.limits() }
 }
 
 async function prewarm(
   { request, query, note }: Asked,
-  { prewarm: desk, buckets }: CallsOptions,
+  { prewarm: desk, buckets }: Desks,
 ): Promise<DeskAnswer> {
   if (query !== '') throw wrong('A prewarming has no query: its order is the body.')
   const order = readPrewarmOrder(await readJson(request), { known: buckets, cached: desk.buckets })
@@ -293,16 +288,16 @@ async function prewarm(
   return begunAnswer(desk.begin(order))
 }
 
-async function prewarmTasks(_asked: Asked, { prewarm: desk }: CallsOptions): Promise<DeskAnswer> {
+async function prewarmTasks(_asked: Asked, { prewarm: desk }: Desks): Promise<DeskAnswer> {
   return tasksAnswer(desk.all())
 }
 
-async function prewarmTask({ rest }: Asked, options: CallsOptions): Promise<DeskAnswer> {
-  return taskAnswer(options.prewarm.find(rest))
+async function prewarmTask({ rest }: Asked, desks: Desks): Promise<DeskAnswer> {
+  return taskAnswer(desks.prewarm.find(rest))
 }
 
-async function endPrewarm({ rest }: Asked, options: CallsOptions): Promise<DeskAnswer> {
-  return taskAnswer(await options.prewarm.cancel(rest))
+async function endPrewarm({ rest }: Asked, desks: Desks): Promise<DeskAnswer> {
+  return taskAnswer(await desks.prewarm.cancel(rest))
 }
 
 /** Whose token it is, and what it is good for. */
@@ -311,11 +306,11 @@ async function whoami({ caller: { role, subject }, query }: Asked): Promise<Desk
   return { status: 200, value: { role, subject } }
 }
 
-async function traffic({ query }: Asked, options: CallsOptions): Promise<DeskAnswer> {
-  return trafficAnswer(query, options)
+async function traffic({ query }: Asked, desks: Desks): Promise<DeskAnswer> {
+  return trafficAnswer(query, desks)
 }
 
-async function top({ query }: Asked, { traffic: desk }: CallsOptions): Promise<DeskAnswer> {
+async function top({ query }: Asked, { traffic: desk }: Desks): Promise<DeskAnswer> {
   return topAnswer(query, desk)
 }
 
