@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { mkdirSync, renameSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 
 import { TOKEN } from '../support/cached-front.ts'
 import { createCertificate } from '../support/certificates.ts'
@@ -282,6 +283,8 @@ test('sluice reload asks a running Sluice, and prints every problem', async () =
   assert.equal((await run('--token', 'another-token-of-it')).code, 1)
 })
 
+/** That nothing comes of a change can only be told by letting the watch look a few times. */
+const SEVERAL_LOOKS_MS = 1500
 const WATCHED = { server: { threads: 1, reload: { watch: true } } }
 
 const reloadedTo = (front: Reloadable, generation: number): Promise<unknown> =>
@@ -298,7 +301,7 @@ test('with watch, a file that another is put in place of is read, once it stands
   // Written in place, too; and touched is not changed.
   utimesSync(front.sluice.configFile, new Date(), new Date())
   writeFileSync(join(dirname(front.sluice.configFile), '.config.yaml.swp'), 'x')
-  await new Promise((resolve) => setTimeout(resolve, 1500))
+  await delay(SEVERAL_LOOKS_MS)
   assert.equal(await generationOf(front), 2)
   writeFileSync(
     front.sluice.configFile,
@@ -318,7 +321,7 @@ test('with watch, a file that another is put in place of is read, once it stands
   )
   // It says that it is not to be watched any more.
   front.write(filesAnd(front, 'unwatched'))
-  await new Promise((resolve) => setTimeout(resolve, 1500))
+  await delay(SEVERAL_LOOKS_MS)
   assert.equal(await generationOf(front), 4)
   await front.change({ server: { ...WATCHED.server, address: '127.0.0.1:0' } })
   front.write(filesAnd(front, 'again'))
@@ -366,7 +369,7 @@ test('with watch, a ConfigMap whose link is swapped is read, and so are files th
 test('without watch a changed file is left alone', async () => {
   await using front = await openReloadable()
   front.write(filesAnd(front, 'more'))
-  await new Promise((resolve) => setTimeout(resolve, 1500))
+  await delay(SEVERAL_LOOKS_MS)
   assert.equal(await generationOf(front), 1)
   await until(
     'an ordered reload',

@@ -3,6 +3,7 @@
 
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import type { Fault } from '../../dev/s3-server.ts'
 import { setTimeout as wait } from 'node:timers/promises'
 
 import { bucketAt, openFront } from '../support/front.ts'
@@ -31,14 +32,18 @@ const slowLine = (of: Front, id: string): Promise<LogLine> =>
 const accessLine = (of: Front, id: string): Promise<LogLine> =>
   of.sluice.logLine((line) => line['msg'] === 'request' && line['request_id'] === id)
 
-test('an origin that takes its time is named, with each attempt', async () => {
-  const fault = front.s3.fault({
+/** Once; the next replica answers. */
+const failSlowly = (): Fault =>
+  front.s3.fault({
     kind: 'status',
     status: 500,
     delayMs: 400,
     times: 1,
     match: { key: 'a.txt' },
   })
+
+test('an origin that takes its time is named, with each attempt', async () => {
+  const fault = failSlowly()
   const headers = {
     'X-Request-ID': 'slow-origin',
     traceparent: `00-${'7'.repeat(32)}-${'1'.repeat(16)}-00`,
@@ -138,13 +143,7 @@ test('a client that reads slowly makes no request slow, and neither does a pace'
 })
 
 test('slow requests are counted', async () => {
-  const fault = front.s3.fault({
-    kind: 'status',
-    status: 500,
-    delayMs: 400,
-    times: 1,
-    match: { key: 'a.txt' },
-  })
+  const fault = failSlowly()
   const count = async (): Promise<number> => {
     const metrics = await untilMetrics(front.opsUrl, 'anything', () => true)
     return metrics.sum('sluice_slow_requests_total', { bucket: 'files' })
