@@ -350,7 +350,7 @@ test('what was spent of a limit stays spent under another rate, and with room fo
 
 test('requests at one time are counted right, whatever the limits become meanwhile', async () => {
   await using front = await openReloadable({ server: { threads: 2 } })
-  front.put('large', { size: 8 * MIB, seed: 'large' })
+  front.put('large', { size: 64 * MIB, seed: 'large' })
   front.put('a', 'hello')
   const limited = (most: number, own: object = {}): ConfigObject => ({
     buckets: [
