@@ -7,6 +7,7 @@ import { after, test } from 'node:test'
 import { loadConfig } from '../config/config.ts'
 import type { Config } from '../config/config.ts'
 import { Holdings } from '../primitives/commons.ts'
+import { WrittenFields } from '../proxy/proxy.ts'
 import type { Route } from '../proxy/proxy.ts'
 import { compile } from './compile.ts'
 import { createSharedMemory, Shared } from './shared.ts'
@@ -110,6 +111,7 @@ test('a bucket becomes a route, with what its settings say and an origin of its 
       setHeaders: [],
       ownedHeaders: new Set(),
       commonHeaders,
+      written: new WrittenFields(),
       varyBy: undefined,
       website: {
         isPlain: true,
@@ -131,6 +133,7 @@ test('a bucket becomes a route, with what its settings say and an origin of its 
       setHeaders: ['X-Own', '1'],
       ownedHeaders: new Set(['x-own', 'etag']),
       commonHeaders,
+      written: new WrittenFields(),
       varyBy: undefined,
       website: {
         isPlain: false,

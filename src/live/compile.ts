@@ -17,7 +17,14 @@ import type { Tie } from '../access/access.ts'
 import type { Cache, CachePolicy, FillMemory } from '../cache/cache.ts'
 import { createTrail, Origin } from '../origin/origin.ts'
 import type { OriginForesight } from '../origin/origin.ts'
-import { Bandwidth, CachedOrigin, compileSite, ObjectIntake, shareListing } from '../proxy/proxy.ts'
+import {
+  Bandwidth,
+  CachedOrigin,
+  compileSite,
+  ObjectIntake,
+  shareListing,
+  WrittenFields,
+} from '../proxy/proxy.ts'
 import type { Route, RouteRules, Snapshot, Website } from '../proxy/proxy.ts'
 import { RouteTable } from '../routing/routing.ts'
 import type { LiveLimits } from './limits.ts'
@@ -247,6 +254,7 @@ function rulesFor(bucket: BucketConfig, common: readonly string[]): RouteRules {
     setHeaders: Object.entries(set).flat(),
     ownedHeaders: owned,
     commonHeaders: without(common, owned),
+    written: new WrittenFields(),
     varyBy: varyBy(bucket.cache),
     website: websiteFor(bucket),
     listing: bucket.listing,

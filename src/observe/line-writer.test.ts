@@ -22,7 +22,7 @@ const lines = Array.from({ length: 3000 }, (_, n) => `${n} ${'x'.repeat(n % 700)
 
 test('every line is written, in order', async () => {
   const fd = openSync(join(folder, 'lines'), 'w')
-  const writer = new LineWriter(fd)
+  const writer = new LineWriter(fd, true)
   for (const line of lines) writer.write(line)
   await writer.close()
   closeSync(fd)
@@ -31,7 +31,7 @@ test('every line is written, in order', async () => {
 
 test('a sudden end writes what is held back', () => {
   const fd = openSync(join(folder, 'sudden'), 'a')
-  const writer = new LineWriter(fd)
+  const writer = new LineWriter(fd, true)
   for (const line of lines) writer.write(line)
   writer.flush()
   const written = readFileSync(join(folder, 'sudden'), 'utf8')
@@ -43,7 +43,7 @@ test('a sudden end writes what is held back', () => {
 
 test('a full disk loses the lines and nothing else', async () => {
   const fd = openSync('/dev/full', 'w')
-  const writer = new LineWriter(fd)
+  const writer = new LineWriter(fd, true)
   for (const line of lines) writer.write(line)
   await writer.close()
   writer.flush()
@@ -54,7 +54,7 @@ test('a reader that sleeps is not waited for, and finds whole lines', async () =
   const path = join(folder, 'pipe')
   execFileSync('mkfifo', [path])
   const fd = openSync(path, constants.O_RDWR | constants.O_NONBLOCK)
-  const writer = new LineWriter(fd)
+  const writer = new LineWriter(fd, true)
   for (let round = 0; round < 20; round += 1) for (const line of lines) writer.write(line)
   await writer.close()
   const found = Buffer.alloc(1024 * 1024)
@@ -68,7 +68,7 @@ test('what a slow reader cost is said when the rest has been written', async () 
   const path = join(folder, 'slow')
   execFileSync('mkfifo', [path])
   const fd = openSync(path, constants.O_RDWR | constants.O_NONBLOCK)
-  const writer = new LineWriter(fd)
+  const writer = new LineWriter(fd, true)
   const long = `${'y'.repeat(2000)}\n`
   const said = 4000
   for (let count = 0; count < said; count += 1) writer.write(long)

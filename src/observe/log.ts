@@ -4,6 +4,8 @@ import { pino } from 'pino'
 import type { Logger } from 'pino'
 
 import type { LoggingConfig } from '../config/logging.ts'
+import { now } from '../primitives/clock.ts'
+import { isoTime } from '../primitives/iso-time.ts'
 import type { AccessLine } from './access-log.ts'
 import { LineWriter } from './line-writer.ts'
 import { textLine } from './text-line.ts'
@@ -11,6 +13,7 @@ import { textLine } from './text-line.ts'
 export type Level = 'debug' | 'info' | 'warn' | 'error'
 
 export interface Log {
+  /** Of a request, which is of the level `info`: whether that is written, its caller knows. */
   access(line: AccessLine): void
   event(level: Level, facts: object, message: string): void
   /** From now on. */
@@ -21,15 +24,23 @@ export interface Log {
 
 const STANDARD_OUTPUT = 1
 
-export function openLog(config: LoggingConfig): Log {
-  const writer = new LineWriter(STANDARD_OUTPUT)
+/** `isShared`: other threads write there, too. */
+export function openLog(config: LoggingConfig, isShared: boolean): Log {
+  const writer = new LineWriter(STANDARD_OUTPUT, isShared)
   const flush = (): void => writer.flush()
   process.on('exit', flush)
+  let { format } = config
   let logger = createLogger(config, writer)
   return {
-    access: (line) => logger.info(line, 'request'),
+    access(line) {
+      const json = accessJson(line)
+      writer.write(format === 'text' ? textLine(json) : json)
+    },
     event: (eventLevel, facts, message) => logger[eventLevel](facts, message),
-    reconfigure: (changed) => (logger = createLogger(changed, writer)),
+    reconfigure(changed) {
+      format = changed.format
+      logger = createLogger(changed, writer)
+    },
     close: async () => {
       await writer.close()
       process.off('exit', flush)
@@ -42,6 +53,12 @@ function createLogger({ level, format }: LoggingConfig, writer: LineWriter): Log
     { level, base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: named } },
     format === 'text' ? { write: (line) => writer.write(textLine(line)) } : writer,
   )
+}
+
+/** As pino would write it, in a fifth of the time: there is one for every request. */
+function accessJson(line: AccessLine): string {
+  const fields = JSON.stringify(line).slice(1, -1)
+  return `{"level":"info","time":"${isoTime(now())}",${fields},"msg":"request"}\n`
 }
 
 function named(label: string): object {

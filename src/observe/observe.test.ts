@@ -53,6 +53,7 @@ test('tracing begins, changes and ends with the settings, and what was recorded 
     },
   })
   const observer = openObserver({
+    isShared: false,
     logging,
     observability: tracing(false, 'a'),
     random: Math.random,

@@ -48,6 +48,8 @@ export type { Sums, Totals, TrafficReading } from './traffic-reading.ts'
 
 export interface ObserverOptions {
   readonly logging: LoggingConfig
+  /** Other threads log, too. */
+  readonly isShared: boolean
   /** Undefined: no exchange is observed here. */
   readonly observability?: ObservabilityConfig | undefined
   readonly random: () => number
@@ -88,7 +90,7 @@ export function openObserver(options: ObserverOptions): Observer {
   const { random, version, scheme, traffic, audit } = options
   let { logging, metrics, observability } = options
   let isLogged = logsRequests(logging)
-  const log = openLog(logging)
+  const log = openLog(logging, options.isShared)
   const emit: Emit = (event) => {
     writeEvent(log, event)
     if (event.kind === 'admin') audit.adminCall(event)

@@ -1,10 +1,10 @@
 // What was used lately, in bounded room. Two generations instead of a list in order of use: a look
 // costs one look-up, and what was not used for a whole generation is gone with it.
 
-export class Recent<Value> {
+export class Recent<Value, Key = string> {
   readonly #room: number
-  #young = new Map<string, { value: Value; weight: number }>()
-  #old = new Map<string, { value: Value; weight: number }>()
+  #young = new Map<Key, { value: Value; weight: number }>()
+  #old = new Map<Key, { value: Value; weight: number }>()
   #weight = 0
 
   /** `room` is the most that all weights together may be. */
@@ -12,7 +12,7 @@ export class Recent<Value> {
     this.#room = room
   }
 
-  get(key: string): Value | undefined {
+  get(key: Key): Value | undefined {
     const young = this.#young.get(key)
     if (young !== undefined) return young.value
     const old = this.#old.get(key)
@@ -22,7 +22,7 @@ export class Recent<Value> {
     return old.value
   }
 
-  set(key: string, value: Value, weight: number): void {
+  set(key: Key, value: Value, weight: number): void {
     const generation = this.#room / 2
     if (weight > generation) return
     this.delete(key)
@@ -35,7 +35,7 @@ export class Recent<Value> {
     this.#weight += weight
   }
 
-  delete(key: string): void {
+  delete(key: Key): void {
     this.#old.delete(key)
     this.#weight -= this.#young.get(key)?.weight ?? 0
     this.#young.delete(key)

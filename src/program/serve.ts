@@ -213,6 +213,7 @@ async function serveInThreads(
   await requireFree(wanted)
   const observer = openObserver({
     logging: config.logging,
+    isShared: true,
     random: Math.random,
     version: VERSION,
     scheme: config.server.https === undefined ? 'http' : 'https',

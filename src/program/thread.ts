@@ -85,6 +85,7 @@ export class ProxyThread {
     this.#audit = audit
     this.observer = openObserver({
       logging,
+      isShared,
       observability: config.observability,
       random: Math.random,
       metrics: config.metrics.enabled ? this.#metrics : undefined,

@@ -2,6 +2,7 @@
 // leaves, so that nothing of one page's origin is ever kept for another's.
 
 import type { Exchange } from '../exchange/exchange.ts'
+import { fieldsOf } from '../exchange/reply.ts'
 import type { Reply } from '../exchange/reply.ts'
 import type { Request } from '../exchange/request.ts'
 import { answerCors } from '../http/cors.ts'
@@ -42,8 +43,10 @@ function bucketMeant({ url = '', headers }: RawRequest, { routes }: Snapshot): s
 export function addCors(reply: Reply, request: CorsRequest, policy: CorsPolicy): Reply {
   const { vary, fields } = answerCors(policy, request)
   // In one line, which is understood by those too who read no second.
-  const all = addVary(joinedValue(reply.headers, 'vary'), vary)
-  return { ...reply, headers: [...dropFields(reply.headers, VARY), 'Vary', all, ...fields] }
+  const said = fieldsOf(reply)
+  const all = addVary(joinedValue(said, 'vary'), vary)
+  const headers = [...dropFields(said, VARY), 'Vary', all, ...fields]
+  return { ...reply, block: undefined, headers }
 }
 
 /** The bucket whose `cors` an OPTIONS asks for; it is answered without any bucket else. */

@@ -1,5 +1,6 @@
 // What is told of the answer: its status, and its header fields after the operator's rules.
 
+import { fieldsOf } from '../exchange/reply.ts'
 import { formatCacheStatus, xCache } from '../http/cache-status.ts'
 import { linesOf, linesOfReply, toldOf } from './account.ts'
 import type { ExplainedStep, Told } from './account.ts'
@@ -26,7 +27,7 @@ function tellEnding({ ending, forecast }: Rehearsed, { commonHeaders }: Snapshot
       return { outcome: 'asks', reason: whatDecides(ending), status: null }
     case 'answered': {
       const { reply, refusal } = ending
-      const fields = [...reply.headers, ...(reply.commonHeaders ?? commonHeaders)]
+      const fields = [...fieldsOf(reply), ...(reply.commonHeaders ?? commonHeaders)]
       const length = reply.statedLength
       if (length !== undefined) fields.push('Content-Length', String(length))
       const isPage = refusal !== undefined

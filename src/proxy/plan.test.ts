@@ -5,6 +5,7 @@ import type { Request } from '../exchange/request.ts'
 import { planFor } from './plan.ts'
 import type { Plan } from './plan.ts'
 import type { RouteRules } from './snapshot.ts'
+import { WrittenFields } from './written-fields.ts'
 
 const ROUTE: RouteRules = {
   bucket: 'b',
@@ -17,6 +18,7 @@ const ROUTE: RouteRules = {
   setHeaders: [],
   ownedHeaders: new Set(),
   commonHeaders: [],
+  written: new WrittenFields(),
   varyBy: undefined,
   listing: 'off',
   website: {

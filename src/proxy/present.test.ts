@@ -5,12 +5,14 @@ import { NO_CACHING } from '../exchange/object-head.ts'
 import { noBody } from '../exchange/body.ts'
 import type { StreamBody } from '../exchange/body.ts'
 import type { ObjectHead } from '../exchange/object-head.ts'
+import { fieldsOf } from '../exchange/reply.ts'
 import type { Reply } from '../exchange/reply.ts'
 import { readConditions } from '../http/conditional.ts'
 import type { Obtained } from './obtain.ts'
 import type { Plan } from './plan.ts'
 import { present } from './present.ts'
 import type { RouteRules } from './snapshot.ts'
+import { WrittenFields } from './written-fields.ts'
 
 const HEAD: ObjectHead = {
   size: 100,
@@ -44,6 +46,7 @@ const ROUTE: RouteRules = {
   setHeaders: [],
   ownedHeaders: new Set(),
   commonHeaders: ['X-Common', '1'],
+  written: new WrittenFields(),
   varyBy: undefined,
   listing: 'off',
   website: {
@@ -70,7 +73,8 @@ function reply(
   return present({ ...whole, ...obtained }, { ...PLAN, ...plan }, { ...ROUTE, ...route })
 }
 
-function fields({ headers }: Reply): Record<string, string> {
+function fields(said: Reply): Record<string, string> {
+  const headers = fieldsOf(said)
   const pairs: [string, string][] = []
   for (let index = 0; index < headers.length; index += 2) {
     pairs.push([headers[index] ?? '', headers[index + 1] ?? ''])
@@ -207,5 +211,43 @@ test('what cannot be answered is refused', () => {
   assert.throws(() => reply({ selected: { kind: 'unsatisfiable', size: 7 } }), {
     code: 'range_not_satisfiable',
     headers: ['Content-Range', 'bytes */7'],
+  })
+})
+
+describe('an answer from the cache', () => {
+  const aged = { dateAt: Date.UTC(1994, 10, 6, 8, 49, 37), ageMs: 61_999 }
+  const first = reply({ aged })
+
+  test('says what one from the origin says, and how old it is', () => {
+    const fresh = reply()
+    assert.deepEqual(
+      { ...fields(first), ...fields({ ...first, headers: first.commonHeaders ?? [] }) },
+      {
+        ...fields(fresh),
+        ...fields({ ...fresh, headers: fresh.commonHeaders ?? [] }),
+        Date: 'Sun, 06 Nov 1994 08:49:37 GMT',
+        Age: '61',
+      },
+    )
+  })
+
+  test('is written once, but for its age', () => {
+    const again = reply({ aged: { ...aged, ageMs: 62_000 } })
+    assert.equal(again.block, first.block)
+    assert.equal(fields(again)['Age'], '62')
+  })
+
+  test('is written anew when it has another date, or is for another route', () => {
+    const renewed = reply({ aged: { ...aged, dateAt: aged.dateAt + 1000 } })
+    assert.equal(fields(renewed)['Date'], 'Sun, 06 Nov 1994 08:49:38 GMT')
+    const own = { written: new WrittenFields(), setHeaders: ['X-Own', '1'] }
+    const other = reply({ aged }, {}, { ...own, ownedHeaders: new Set(['x-own', 'etag']) })
+    assert.deepEqual([fields(other)['X-Own'], fields(other)['ETag']], ['1', undefined])
+  })
+
+  test('of a version asked for by its id names it', () => {
+    const named = reply({ aged }, { versionId: 'v1' })
+    assert.equal(fields(named)['x-amz-version-id'], 'v1')
+    assert.equal(fields(first)['x-amz-version-id'], undefined)
   })
 })

@@ -19,19 +19,50 @@ import type { RouteRules } from './snapshot.ts'
 const NOT_MODIFIED_FIELDS = new Set(['etag', 'last-modified', 'cache-control', 'expires', 'vary'])
 /** What a redirect takes from the object that it is written on: how long it may be kept. */
 const REDIRECT_FIELDS = new Set(['cache-control', 'expires'])
+const NO_FIELDS: readonly string[] = []
 const CONTENT_TYPE = new Set(['content-type'])
 
 export function present(obtained: Obtained, plan: Plan, route: RouteRules): Reply {
+  const { aged, selected } = obtained
+  if (aged === undefined) {
+    const draft = presentSelected(obtained, plan, route)
+    passAge(obtained.head.caching, draft.headers)
+    return draft
+  }
+  if (selected.kind === 'whole' && plan.versionId === undefined) {
+    return presentAgain(obtained, aged, plan, route)
+  }
   const draft = presentSelected(obtained, plan, route)
-  if (obtained.aged !== undefined) addAge(obtained.aged, draft.headers)
-  else passAge(obtained.head.caching, draft.headers)
+  addAge(aged, draft.headers)
   return draft
 }
 
+type Aged = NonNullable<Obtained['aged']>
+
+/** All but its age has been written when it was served before. */
+function presentAgain(
+  { head, body }: Obtained,
+  { dateAt, ageMs }: Aged,
+  plan: Plan,
+  route: RouteRules,
+): Reply {
+  const block = route.written.of(head, dateAt, () => {
+    const { headers, commonHeaders } = operated(wholeFields(head, plan, route), route)
+    return [...headers, ...commonHeaders]
+  })
+  const headers = ageMs === undefined ? NO_FIELDS : ageField(ageMs)
+  const statedLength = plan.method === 'HEAD' ? head.size : bodyLength(body)
+  return { status: 200, block, headers, commonHeaders: NO_FIELDS, body, statedLength }
+}
+
 /** RFC 9111 §5.1: what comes out of a cache says how old it is, and what comes just now does not. */
-function addAge({ dateAt, ageMs }: NonNullable<Obtained['aged']>, headers: string[]): void {
+function addAge({ dateAt, ageMs }: Aged, headers: string[]): void {
   headers.push('Date', formatHttpDate(dateAt))
-  if (ageMs !== undefined) headers.push('Age', String(Math.floor(ageMs / 1000)))
+  if (ageMs !== undefined) headers.push(...ageField(ageMs))
+}
+
+function ageField(ageMs: number): string[] {
+  return ['Age', String(Math.floor(ageMs / 1000))]
 }
 
 /** Past the cache, it is as old as whoever it came from says. */
@@ -70,7 +101,7 @@ function presentSelected(obtained: Obtained, plan: Plan, route: RouteRules): Dra
 export function operated(
   headers: string[],
   route: RouteRules,
-): Pick<Draft, 'headers' | 'commonHeaders'> {
+): Pick<Draft, 'headers'> & Pick<RouteRules, 'commonHeaders'> {
   const { setHeaders, ownedHeaders, commonHeaders } = route
   if (ownedHeaders.size === 0) return { headers, commonHeaders }
   return { headers: [...dropFields(headers, ownedHeaders), ...setHeaders], commonHeaders }
@@ -95,12 +126,13 @@ function redirect(
 }
 
 function whole({ head, body }: Obtained, plan: Plan, route: RouteRules): Draft {
-  const headers = objectFields(head, plan, route)
-  headers.push(...head.checksums)
   // A HEAD states the length that a GET would have.
   const statedLength = plan.method === 'HEAD' ? head.size : bodyLength(body)
-  const { headers: all, commonHeaders } = operated(headers, route)
-  return { status: 200, headers: all, commonHeaders, body, statedLength }
+  return { status: 200, ...operated(wholeFields(head, plan, route), route), body, statedLength }
+}
+
+function wholeFields(head: ObjectHead, plan: Plan, route: RouteRules): string[] {
+  return [...objectFields(head, plan, route), ...head.checksums]
 }
 
 function part(

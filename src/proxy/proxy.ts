@@ -7,6 +7,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 import { monotonic, now } from '../primitives/clock.ts'
 import { Exchange } from '../exchange/exchange.ts'
 import type { Sent } from '../exchange/exchange.ts'
+import { fieldsOf } from '../exchange/reply.ts'
 import type { Reply } from '../exchange/reply.ts'
 import { createMarks } from '../exchange/trace.ts'
 import type { Trace } from '../exchange/trace.ts'
@@ -42,6 +43,7 @@ export { compileSite } from './site.ts'
 export { answerStatus } from './status.ts'
 export type { Backends, Status } from './status.ts'
 export { warm } from './warm.ts'
+export { WrittenFields } from './written-fields.ts'
 export type { Warmed } from './warm.ts'
 
 export interface ProxyOptions {
@@ -169,19 +171,16 @@ function conclude(sent: Sent | undefined, { exchange, options, done }: Visit): v
   done()
 }
 
-function mannerFor(
-  { commonHeaders, headers: own }: Reply,
-  { exchange, snapshot, options }: Visit,
-): Manner {
+function mannerFor(reply: Reply, { exchange, snapshot, options }: Visit): Manner {
   const { arrival, facts } = exchange
   // What the cache had to do with it (RFC 9211).
   const outcome = facts.cache ?? BYPASS
-  const common = commonHeaders ?? snapshot.commonHeaders
+  const common = reply.commonHeaders ?? snapshot.commonHeaders
   const cacheStatus = formatCacheStatus(outcome)
   const told = ['X-Request-ID', arrival.id, 'Cache-Status', cacheStatus, 'X-Cache', xCache(outcome)]
   const headers = [...told, ...common]
   if (facts.limits !== undefined) headers.push(...facts.limits)
-  if (snapshot.serverTiming) headers.push(...timingFields(exchange, outcome, own))
+  if (snapshot.serverTiming) headers.push(...timingFields(exchange, outcome, fieldsOf(reply)))
   return { headers, close: options.status.isDraining() || facts.receive?.hasBody !== false }
 }
 

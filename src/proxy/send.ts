@@ -7,6 +7,7 @@ import { Socket } from 'node:net'
 import { monotonic } from '../primitives/clock.ts'
 import { discardBody } from '../exchange/body.ts'
 import type { Flow, Loan, Sink, StreamBody } from '../exchange/body.ts'
+import type { FieldBlock } from '../exchange/field-block.ts'
 import type { Sent } from '../exchange/exchange.ts'
 import type { Reply } from '../exchange/reply.ts'
 
@@ -20,6 +21,8 @@ export interface Response {
   /** HTTP/2 alone. */
   readonly stream?: { readonly destroyed: boolean; close(code: number): void }
   writeHead(status: number, headers: string[]): unknown
+  /** HTTP/1 alone: the same, with fields that go before. */
+  writeFields?(status: number, headers: string[], block: FieldBlock | undefined): void
   write(chunk: Uint8Array): boolean
   end(): unknown
   end(last: Uint8Array): unknown
@@ -185,12 +188,14 @@ class Transmission implements Sink {
     if (this.#isHeadOut) return
     this.#isHeadOut = true
     this.#firstByteAt = monotonic()
-    const { status, headers, statedLength } = this.#reply
+    const { status, block, headers, statedLength } = this.#reply
     const all = [...headers, ...this.#manner.headers]
     // Last: behind a Content-Length, Node takes a Content-Disposition for UTF-8.
     if (statedLength !== undefined) all.push('Content-Length', String(statedLength))
     if (this.#manner.close && this.#isHttp1()) all.push('Connection', 'close')
-    this.#response.writeHead(status, all)
+    const response = this.#response
+    if (response.writeFields !== undefined) response.writeFields(status, all, block)
+    else response.writeHead(status, block === undefined ? all : [...block.fields, ...all])
   }
 
   #finish(last?: Uint8Array): void {

@@ -12,6 +12,7 @@ import type { CachedOrigin } from './cached-origin.ts'
 import type { Ask } from './obtain.ts'
 import type { Bandwidth } from './paced-body.ts'
 import type { SiteOf } from './site.ts'
+import type { WrittenFields } from './written-fields.ts'
 
 /** What is decided of a bucket's answers, whoever gives them. */
 export interface RouteRules {
@@ -31,6 +32,8 @@ export interface RouteRules {
   readonly ownedHeaders: ReadonlySet<string>
   /** The snapshot's, without the owned ones. */
   readonly commonHeaders: readonly string[]
+  /** What was written of objects that were served lately. */
+  readonly written: WrittenFields
   /** What the bucket's cache goes by beside what the origin says; undefined: nothing. */
   readonly varyBy: string | undefined
   readonly website: Website

@@ -13,6 +13,7 @@ import type { Ask } from './obtain.ts'
 import type { RouteRules, Website } from './snapshot.ts'
 import { redirectToSlash, standIn } from './stand-in.ts'
 import type { StandIn } from './stand-in.ts'
+import { WrittenFields } from './written-fields.ts'
 
 const HEAD: ObjectHead = {
   size: 4,
@@ -93,6 +94,7 @@ function route(website: Partial<Website> = {}): RouteRules {
     setHeaders: ['X-Own', '1'],
     ownedHeaders: new Set(['x-own']),
     commonHeaders: [],
+    written: new WrittenFields(),
     varyBy: undefined,
     listing: 'off',
     website: {
