@@ -113,6 +113,8 @@ function world(): World {
     env: process.env,
     out,
     err,
+    // Where an operator has said how many, so many it is.
+    sizePool: (threads) => void (process.env['UV_THREADPOOL_SIZE'] ??= String(threads)),
     spawn: (orders) =>
       new Worker(new URL(import.meta.url), { workerData: orders, transferList: [orders.line] }),
     onReload: (ask) => void process.on('SIGHUP', ask),

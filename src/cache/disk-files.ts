@@ -1,7 +1,7 @@
 // The files of the disk tier: one for each entry too large for the index, under a name that is
 // used once and never again, so that a reader holds either all of a file or none of it.
 
-import { close, constants, open as openNumbered, read } from 'node:fs'
+import { constants } from 'node:fs'
 import { mkdir, open, readdir, rename, stat, unlink } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { hash, randomUUID } from 'node:crypto'
@@ -34,27 +34,6 @@ export async function writeFileWhole(
     await handle.close()
     await removeFile(temporary)
     throw error
-  }
-}
-
-/** False where there is none, or it is not as long as the bytes that it is to fill. */
-export async function readFileInto(
-  folder: string,
-  name: string,
-  bytes: Uint8Array,
-): Promise<boolean> {
-  const file = await openFile(join(folder, name))
-  if (file === undefined) return false
-  try {
-    for (let filled = 0; filled < bytes.byteLength;) {
-      const count = await readAt(file, bytes, filled)
-      if (count === 0) return false
-      filled += count
-    }
-    return true
-  } finally {
-    // Nothing hangs on it.
-    close(file)
   }
 }
 
@@ -120,28 +99,6 @@ async function writeParts(handle: FileHandle, parts: readonly Uint8Array[]): Pro
   for (let written = 0; written < rest.length;) {
     written += (await handle.write(rest, written)).bytesWritten
   }
-}
-
-// A number for a file, and not an object with a finalizer: reading is what a hit on disk is made of.
-
-function openFile(path: string): Promise<number | undefined> {
-  return new Promise((resolve, reject) => {
-    openNumbered(path, (error, file) => {
-      if (error === null) resolve(file)
-      else if (error.code === 'ENOENT') resolve(undefined)
-      else reject(error)
-    })
-  })
-}
-
-function readAt(file: number, bytes: Uint8Array, position: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const left = bytes.byteLength - position
-    read(file, bytes, position, left, position, (error, count) => {
-      if (error === null) resolve(count)
-      else reject(error)
-    })
-  })
 }
 
 async function removeFile(path: string): Promise<void> {

@@ -9,9 +9,10 @@ import { join } from 'node:path'
 import { decodeEntry } from './codec.ts'
 import { Checkpointer } from './disk-checkpoint.ts'
 import { removeDatabase } from './disk-schema.ts'
-import { readFileInto, removeFiles } from './disk-files.ts'
 import { DiskIndex } from './disk-index.ts'
 import type { IndexedEntry } from './disk-index.ts'
+import { OpenFiles } from './disk-open-files.ts'
+import { ReadTurns } from './disk-read-turns.ts'
 import { shrinkIndex, sweepEntries, sweepOrphans } from './disk-sweep.ts'
 import type { Place } from './disk-sweep.ts'
 import { FolderGone } from './disk-trouble.ts'
@@ -39,15 +40,24 @@ export interface FolderCounts extends WriterCounts {
 /** Uses closer together than this are one to the order of eviction. */
 const USE_GRAIN_MS = 60_000
 const TIDY_EVERY_MS = 10 * 60_000
+/**
+ * Fewer than the pool of threads has for each of ours, so that a disk that hangs holds up nothing else
+ * that needs them; and who waits for their turn has no room yet.
+ */
+const READS_AT_ONCE = 4
+/** Of what there may be on disk, what may be held open. */
+const SHARE_KEPT_OPEN = 16
 /** Of the room that slices are read into, what may lie about until it is needed again. */
 const MOST_FREE_BYTES = 32 * 1024 * 1024
 
 export class DiskFolder implements Place {
   readonly folder: string
   readonly index: DiskIndex
+  readonly files: OpenFiles
   readonly #terms: FolderTerms
   readonly #writer: DiskWriter
   readonly #checkpointer: Checkpointer
+  readonly #turns = new ReadTurns(READS_AT_ONCE)
   readonly #room = new ReadRoom(MOST_FREE_BYTES)
   readonly #left = new AbortController()
   /** Tells this folder from another that came to stand at its path. */
@@ -60,10 +70,12 @@ export class DiskFolder implements Place {
     this.#terms = terms
     this.folder = folder
     this.index = new DiskIndex(path)
+    this.files = new OpenFiles(folder, () => terms.maxBytes() / SHARE_KEPT_OPEN)
     this.#inode = statSync(path).ino
     this.#checkpointer = new Checkpointer(path)
     const writerId = randomBytes(8).toString('hex')
-    this.#writer = new DiskWriter({ ...terms, writerId }, this.index, this.#checkpointer)
+    const writing = { ...terms, files: this.files, writerId }
+    this.#writer = new DiskWriter(writing, this.index, this.#checkpointer)
   }
 
   get signal(): AbortSignal {
@@ -102,6 +114,7 @@ export class DiskFolder implements Place {
   /** What is to be done every few seconds. */
   async tend(): Promise<void> {
     this.#room.trim()
+    this.files.trim()
     await this.#assertInPlace()
     await this.#writer.flush()
     await this.#writer.trim()
@@ -126,6 +139,8 @@ export class DiskFolder implements Place {
   /** At once: what is still being written is lost, never half kept. */
   async leave(): Promise<void> {
     this.#left.abort()
+    this.#turns.end()
+    this.files.close()
     this.index.close()
     await this.#checkpointer.close()
   }
@@ -137,11 +152,21 @@ export class DiskFolder implements Place {
     if (ino !== this.#inode) throw new FolderGone(`${this.folder} is another folder now`)
   }
 
-  /** What is found is lent, for the turn that it is had in. */
   async #readFile(indexed: IndexedEntry, file: string): Promise<Entry | undefined> {
+    const turn = this.#turns.take()
+    if (turn !== true && !(await turn)) return undefined
+    try {
+      return await this.#readInTurn(indexed, file)
+    } finally {
+      this.#turns.giveBack()
+    }
+  }
+
+  /** What is found is lent, for the turn that it is had in. */
+  async #readInTurn(indexed: IndexedEntry, file: string): Promise<Entry | undefined> {
     const read = this.#room.take(indexed.length)
     try {
-      const isRead = await readFileInto(this.folder, file, read.bytes)
+      const isRead = await this.files.readInto(file, read.bytes)
       const entry = isRead ? this.#decode(indexed, read.bytes) : undefined
       if (entry === undefined) return await this.#lose(indexed)
       return entry.kind === 'head' ? entry : { ...entry, lender: read.lenderOf(entry.bytes) }
@@ -153,7 +178,7 @@ export class DiskFolder implements Place {
   async #ownBytesOf({ file, bytes, length }: IndexedEntry): Promise<Uint8Array | null> {
     if (file === null) return bytes
     const own = Buffer.allocUnsafeSlow(length)
-    return (await readFileInto(this.folder, file, own)) ? own : null
+    return (await this.files.readInto(file, own)) ? own : null
   }
 
   #decode({ length }: IndexedEntry, bytes: Uint8Array | null): Entry | undefined {
@@ -165,7 +190,7 @@ export class DiskFolder implements Place {
     const { entries, files } = await patiently(() => this.index.remove([id]))
     // Without a row it was evicted or replaced while it was read: no fault of anyone's.
     this.#terms.counts.errors += entries
-    await removeFiles(this.folder, files)
+    await this.files.remove(files)
   }
 }
 

@@ -4,12 +4,12 @@
 
 import { setImmediate as nextTurn } from 'node:timers/promises'
 
-import { removeFiles } from './disk-files.ts'
 import type { Change, DiskIndex, NewRow } from './disk-index.ts'
+import type { OpenFiles } from './disk-open-files.ts'
 import { patiently } from './disk-patience.ts'
 
 export interface RoomTerms {
-  readonly folder: string
+  readonly files: OpenFiles
   /** It may change. */
   readonly maxBytes: () => number
   /** Of one bucket; undefined for as much as there is. */
@@ -101,7 +101,7 @@ export class DiskRoom {
       if (gone.entries === 0) return
       counts.evictions += gone.entries
       countEach(gone.buckets, counts.evictionsOf)
-      await removeFiles(this.#terms.folder, gone.files)
+      await this.#terms.files.remove(gone.files)
       await nextTurn()
     }
   }

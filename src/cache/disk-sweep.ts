@@ -3,14 +3,16 @@
 
 import { setImmediate as nextTurn } from 'node:timers/promises'
 
-import { listShelf, listShelves, modifiedAt, removeFiles } from './disk-files.ts'
+import { listShelf, listShelves, modifiedAt } from './disk-files.ts'
 import type { DiskIndex, Listed } from './disk-index.ts'
+import type { OpenFiles } from './disk-open-files.ts'
 import { patiently } from './disk-patience.ts'
 import type { EntryFacts, Swept } from './tier.ts'
 
 export interface Place {
   readonly folder: string
   readonly index: DiskIndex
+  readonly files: OpenFiles
   /** A walk ends early when the place is left. */
   readonly signal: AbortSignal
 }
@@ -53,7 +55,7 @@ export async function sweepObject(
 
 /** Files that no row speaks of: what a crash, or a process cut off from its index, left behind. */
 export async function sweepOrphans(place: Place, now: number): Promise<void> {
-  const { folder, index, signal } = place
+  const { folder, files, index, signal } = place
   for (const shelf of await listShelves(folder)) {
     for (const name of await listShelf(folder, shelf)) {
       if (signal.aborted) return
@@ -61,7 +63,7 @@ export async function sweepOrphans(place: Place, now: number): Promise<void> {
       const at = await modifiedAt(folder, name)
       // Looked up again: its row may have come while its age was asked.
       const isOrphan = at !== undefined && now - at > ORPHAN_AGE_MS
-      if (isOrphan && !signal.aborted && !index.hasFile(name)) await removeFiles(folder, [name])
+      if (isOrphan && !signal.aborted && !index.hasFile(name)) await files.remove([name])
     }
     await nextTurn()
   }
@@ -91,11 +93,11 @@ async function walk({ index, signal }: Place, matches: Matches, take: Take): Pro
   return { entries, bytes }
 }
 
-async function removeListed({ folder, index }: Place, found: readonly Listed[]): Promise<Swept> {
+async function removeListed({ files, index }: Place, found: readonly Listed[]): Promise<Swept> {
   if (found.length === 0) return { entries: 0, bytes: 0 }
-  const { entries, bytes, files } = await patiently(() => index.remove(found.map(({ id }) => id)))
-  await removeFiles(folder, files)
-  return { entries, bytes }
+  const gone = await patiently(() => index.remove(found.map(({ id }) => id)))
+  await files.remove(gone.files)
+  return { entries: gone.entries, bytes: gone.bytes }
 }
 
 function bytesOf(found: readonly Listed[]): number {

@@ -6,7 +6,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 
 import { encodeEntry } from './codec.ts'
 import type { Checkpointer } from './disk-checkpoint.ts'
-import { fileNameFor, removeFiles, writeFileWhole } from './disk-files.ts'
+import { fileNameFor, writeFileWhole } from './disk-files.ts'
 import type { Change, DiskIndex, NewRow } from './disk-index.ts'
 import { patiently } from './disk-patience.ts'
 import { DiskRoom } from './disk-room.ts'
@@ -15,6 +15,7 @@ import { KeyTurns } from './disk-turns.ts'
 import type { Entry } from './tier.ts'
 
 export interface WriterTerms extends RoomTerms {
+  readonly folder: string
   /** How much may wait to be written before puts are let go. */
   readonly maxPendingBytes: number
   readonly now: () => number
@@ -222,7 +223,7 @@ export class DiskWriter {
   }
 
   #removeFiles(names: readonly string[]): Promise<void> {
-    return removeFiles(this.#terms.folder, names)
+    return this.#terms.files.remove(names)
   }
 }
 

@@ -45,6 +45,7 @@ import type { ReloadPart } from './reload-part.ts'
 import { Reloading } from './reloading.ts'
 import { ThreadDesk } from './thread-desk.ts'
 import { ProxyThread } from './thread.ts'
+import { poolSizeFor } from './thread-pool.ts'
 import { localTraffic } from './traffic-part.ts'
 import type { FleetTraffic } from './traffic-part.ts'
 import { VERSION } from './version.ts'
@@ -55,6 +56,8 @@ export interface World {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly out: (line: string) => void
   readonly err: (line: string) => void
+  /** Before anything waits for a file. */
+  readonly sizePool: (threads: number) => void
   readonly spawn: (orders: WorkerOrders) => Worker
   /** Resolves with the name of the signal that asks for the end. */
   readonly stopped: Promise<string>
@@ -97,6 +100,7 @@ export async function serve(file: string, world: World): Promise<number> {
   }
   for (const warning of loaded.warnings) world.err(`warning: ${formatProblem(warning)}`)
   const { config } = loaded
+  world.sizePool(poolSizeFor(config.server.threads))
   try {
     return await serveConfig(config, file, world)
   } catch (error) {
