@@ -295,3 +295,20 @@ describe('several on one folder', () => {
     assert.equal(tier.stats().errors, 0)
   })
 })
+
+test('what is lent to a disk tier is borrowed until it is written', async (t) => {
+  const { open } = worldOf(t)
+  const tier = open()
+  const entry = slice(1, MIB)
+  let loans = 0
+  const loan = { lend: () => loan, giveBack: () => void (loans -= 1) }
+  const lend = (): typeof loan => {
+    loans += 1
+    return loan
+  }
+  const written = tier.put('lent', { ...entry, lender: { from: () => entry.bytes, lend } })
+  assert.equal(loans, 1)
+  await written
+  assert.equal(loans, 0)
+  assertSameEntry(await tier.get('lent'), entry)
+})

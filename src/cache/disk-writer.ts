@@ -113,6 +113,8 @@ export class DiskWriter {
 
     const { kind: _, ...facts } = entry
     const row = { facts, size, length, file: undefined, bytes: undefined, usedAt: now }
+    // Its own: whoever put it may have given up before it is written.
+    const loan = entry.kind === 'slice' ? entry.lender?.lend() : undefined
     this.#pendingBytes += size
     try {
       await this.#change(key, (turn) => {
@@ -121,6 +123,7 @@ export class DiskWriter {
       })
     } finally {
       this.#pendingBytes -= size
+      loan?.giveBack()
     }
   }
 

@@ -1,10 +1,13 @@
 // The cap on what all fills hold together. A fill that gets no room is not begun: its request
 // streams through instead, and nothing waits.
 
+import { FillBuffers } from './fill-buffer.ts'
+
 /** The one that is arriving, the one before it, and what clients or the collector still have. */
 export const SLICES_OF_A_FILL = 3
 
 export class FillMemory {
+  readonly buffers = new FillBuffers()
   #maxBytes: number
   #heldBytes = 0
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
 import type { Flow, Sink, StreamBody } from '../exchange/body.ts'
+import { FillBuffers } from './fill-buffer.ts'
 import { Fill } from './fill.ts'
 import type { FillOptions, FillReader } from './fill.ts'
 
@@ -82,6 +83,7 @@ function open(options: Partial<FillOptions> = {}): Opened {
   const ends: boolean[] = []
   const fill = new Fill({
     sliceBytes: SLICE,
+    buffers: new FillBuffers(),
     size: 45,
     firstIndex: 0,
     lastIndex: 4,

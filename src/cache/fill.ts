@@ -3,7 +3,7 @@
 // follow live. No slice is begun before the fastest reader has come to the one before it.
 
 import type { Flow, Loan, Sink, StreamBody } from '../exchange/body.ts'
-import { FillBuffer } from './fill-buffer.ts'
+import type { FillBuffer, FillBuffers } from './fill-buffer.ts'
 
 export interface FillReader {
   /** Absolute position of the next byte it wants. */
@@ -14,6 +14,7 @@ export interface FillReader {
 
 export interface FillOptions {
   readonly sliceBytes: number
+  readonly buffers: FillBuffers
   /** Of the whole object. */
   readonly size: number
   /** The run, inclusive. */
@@ -31,6 +32,7 @@ export interface FillOptions {
 const NOTHING_YET = new Uint8Array(0)
 
 export class Fill implements Sink {
+  readonly keepsNothing = true
   readonly #options: FillOptions
   readonly #readers = new Set<FillReader>()
   #lastIndex: number
@@ -50,7 +52,7 @@ export class Fill implements Sink {
     this.#options = options
     this.#index = options.firstIndex
     this.#lastIndex = options.lastIndex
-    this.#current = new FillBuffer(this.#lengthOf(options.firstIndex))
+    this.#current = options.buffers.take(this.#lengthOf(options.firstIndex))
   }
 
   get isEnded(): boolean {
@@ -141,6 +143,8 @@ export class Fill implements Sink {
     // Another source that goes on where one broke does not know that it is to hold.
     this.#rest = this.#rest.byteLength === 0 ? chunk : Buffer.concat([this.#rest, chunk])
     this.#takeIn()
+    // What there is no room for yet is kept after all.
+    if (this.#rest.byteLength > 0) this.#rest = Buffer.from(this.#rest)
     return !this.#isPaused
   }
 
@@ -182,7 +186,7 @@ export class Fill implements Sink {
     this.#previous?.giveBack()
     this.#previous = this.#current
     this.#index += 1
-    this.#current = new FillBuffer(this.#lengthOf(this.#index))
+    this.#current = this.#options.buffers.take(this.#lengthOf(this.#index))
     this.#filled = 0
   }
 

@@ -172,6 +172,7 @@ export class ObjectSlices {
     if (release === undefined) return undefined
     const fill = new Fill({
       sliceBytes: this.sliceBytes,
+      buffers: this.#world.memory.buffers,
       size: this.size,
       firstIndex: first,
       lastIndex: last,

@@ -47,9 +47,10 @@ class MapTier implements Tier {
   }
 
   put(key: string, entry: Entry): void | Promise<void> {
-    if (this.#isLate) return nextTurn().then(() => void this.entries.set(key, entry))
     const own = ownBytes(entry)
-    if (own !== undefined) this.entries.set(key, own)
+    if (own === undefined) return
+    if (this.#isLate) return nextTurn().then(() => void this.entries.set(key, own))
+    this.entries.set(key, own)
   }
 
   remove(key: string): void {

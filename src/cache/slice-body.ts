@@ -238,7 +238,7 @@ export class SliceBody implements StreamBody, Flow, FillReader {
       return
     }
     const passing = body.start({
-      write: (chunk) => this.#passOn(chunk),
+      write: (chunk, loan) => this.#passOn(chunk, loan),
       end: () => this.#passed(),
       fail: (reason) => this.#fail(reason),
     })
@@ -247,10 +247,13 @@ export class SliceBody implements StreamBody, Flow, FillReader {
     else if (this.#leaving !== undefined) this.#passing = passing
   }
 
-  #passOn(chunk: Uint8Array): boolean {
-    if (this.#isOver) return true
+  #passOn(chunk: Uint8Array, loan: Loan | undefined): boolean {
+    if (this.#isOver) {
+      loan?.giveBack()
+      return true
+    }
     this.position += chunk.byteLength
-    const goOn = this.#sink?.write(chunk) ?? true
+    const goOn = this.#sink?.write(chunk, loan) ?? true
     if (!goOn) this.#isPaused = true
     return goOn
   }

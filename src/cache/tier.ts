@@ -83,7 +83,10 @@ export interface Tier {
   has?(key: string): boolean
   /** The same of many keys, where it takes a question. */
   haveAll?(keys: readonly string[]): Promise<readonly boolean[]>
-  /** Never rejects. Resolves when it is kept as safely as this tier keeps things. */
+  /**
+   * Never rejects. Resolves when it is kept as safely as this tier keeps things: until then what is
+   * lent may be read.
+   */
   put(key: string, entry: Entry): void | Promise<void>
   remove(key: string): void | Promise<void>
   /** Frees what matches, in its own time, without standing in anyone's way. */

@@ -239,3 +239,24 @@ describe('whoever only looks', () => {
     assert.equal((await tiers.look('k')).length, 1)
   })
 })
+
+test('what is lent is given back when the slow tiers have it, and not before', async () => {
+  let loans = 0
+  const bytes = Buffer.from('bytes')
+  const loan = { lend: () => assert.fail('once'), giveBack: () => void (loans -= 1) }
+  const lender = {
+    from: () => bytes,
+    lend: () => {
+      loans += 1
+      return loan
+    },
+  }
+  const gate = Promise.withResolvers<void>()
+  const tiers = new Tiers([new FakeTier('disk', gate.promise)], NO_LIMITS)
+  tiers.put('a', { ...FACTS, kind: 'slice', bytes, lender })
+  await Promise.resolve()
+  assert.equal(loans, 1)
+  gate.resolve()
+  await tiers.settled()
+  assert.equal(loans, 0)
+})

@@ -188,9 +188,9 @@ export class Tiers {
   ): void {
     const slow = work.filter((part) => part instanceof Promise)
     if (slow.length === 0) return
-    // Never given back, but left to the collector: a tier that gave up may still be writing it.
-    if (entry?.kind === 'slice') entry.lender?.lend()
+    const loan = entry?.kind === 'slice' ? entry.lender?.lend() : undefined
     const forget = (): void => {
+      loan?.giveBack()
       if (this.#pending.get(key) === pending) this.#pending.delete(key)
     }
     const written = Promise.allSettled(slow).then(forget)
@@ -213,7 +213,7 @@ export class Tiers {
 
   #glance(tier: Tier, key: string): Entry | undefined | Promise<Entry | undefined> {
     const pending = this.#pendingAt(tier, key)
-    return pending === undefined ? tier.peek(key) : pending.entry
+    return pending === undefined ? tier.peek(key) : ownBytes(pending.entry)
   }
 
   /** Only memory has done at once what it was told. */

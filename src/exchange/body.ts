@@ -11,6 +11,8 @@ export interface Loan {
 
 /** Where bytes go. A source calls nothing more after `end` or `fail`. */
 export interface Sink {
+  /** What it is given may be overwritten as soon as `write` returns. */
+  readonly keepsNothing?: boolean
   /**
    * Takes bytes, and the duty to give them back where they are lent. False asks the source to hold
    * until `Flow.resume` is called.

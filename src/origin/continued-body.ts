@@ -3,7 +3,7 @@
 // ever spliced; where nobody can go on, the reader is told that it broke.
 
 import { Cancellation } from '../primitives/cancel.ts'
-import type { Flow, Sink, StreamBody } from '../exchange/body.ts'
+import type { Flow, Loan, Sink, StreamBody } from '../exchange/body.ts'
 import { discardBody } from '../exchange/body.ts'
 import { askedNobody, failureFrom, OriginFailure } from './failure.ts'
 import type { Lease } from './lease.ts'
@@ -93,15 +93,25 @@ export class ContinuedBody implements StreamBody, Flow, Sink {
     if (this.#isCutOff) flow.stop()
   }
 
+  get keepsNothing(): boolean {
+    return this.#sink?.keepsNothing === true
+  }
+
   /** From the source of the moment, as are `end` and `fail`. */
-  write(chunk: Uint8Array): boolean {
-    if (this.#isOver) return true
+  write(chunk: Uint8Array, loan?: Loan): boolean {
+    if (this.#isOver) {
+      loan?.giveBack()
+      return true
+    }
     const wanted = this.#cut(chunk)
     this.#lease.replica.tally.bytes += chunk.byteLength
     this.#sourceAt += chunk.byteLength
-    if (wanted.byteLength === 0) return true
+    if (wanted.byteLength === 0) {
+      loan?.giveBack()
+      return true
+    }
     this.#position += wanted.byteLength
-    const goOn = this.#sink?.write(wanted) ?? true
+    const goOn = this.#sink?.write(wanted, loan) ?? true
     if (this.#isComplete()) this.#complete()
     return goOn || this.#isOver
   }

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict'
 import { hash } from 'node:crypto'
 import { test } from 'node:test'
 
+import fc from 'fast-check'
+
 import { encodeKey } from './encode.ts'
 import {
   type CanonicalHeaders,
@@ -212,6 +214,47 @@ test('a signer that has lived through days and rotations signs as a new one does
       )
     }
   }
+})
+
+test('a signer signs as a new one does, whatever it was asked before', () => {
+  const lists: readonly CanonicalHeaders[] = [
+    [],
+    [['x-amz-checksum-mode', 'ENABLED']],
+    [
+      ['x-amz-zz-last', 'z'],
+      ['x-amz-checksum-mode', 'ENABLED'],
+    ],
+  ]
+  const asked = fc.record({
+    request: fc.record(
+      {
+        method: fc.constantFrom('GET', 'HEAD', 'PUT'),
+        host: fc.constantFrom('one.example', 'two.example:9000'),
+        path: fc.constantFrom('/', '/a%20b', '/c'),
+        query: fc.constantFrom('', 'versionId=1'),
+        amzHeaders: fc.constantFrom(...lists),
+        payloadHash: fc.constantFrom(emptyHash, hash('sha256', 'body', 'hex')),
+      },
+      { requiredKeys: ['method', 'host', 'path', 'query'] },
+    ),
+    credentials: fc.record({
+      accessKeyId: fc.constantFrom('AKIDONE', 'AKIDTWO'),
+      secretAccessKey: fc.constantFrom('a secret', 'another'),
+      sessionToken: fc.constantFrom(undefined, 'a token', 'another token'),
+    }),
+    now: fc.constantFrom(s3Now, s3Now + 999, s3Now + 1000, s3Now + 86_400_000),
+  })
+  const course = fc.array(asked, { minLength: 2, maxLength: 12 })
+  fc.assert(
+    fc.property(course, (all) => {
+      const old = createSigner('eu-west-1')
+      for (const { request, credentials, now } of all) {
+        const fresh = createSigner('eu-west-1')
+        assert.deepEqual(old(request, credentials, now), fresh(request, credentials, now))
+      }
+    }),
+    { numRuns: 500 },
+  )
 })
 
 test('the date signed is the second in UTC that now falls in', () => {

@@ -33,6 +33,22 @@ export type Signer = (request: UnsignedRequest, credentials: Credentials, now: n
 /** Lower-case names and trimmed values, sorted by name. */
 export type CanonicalHeaders = readonly (readonly [name: string, value: string])[]
 
+/** Names and values that are the same in all requests of one kind for a second. */
+interface Frame {
+  readonly credentials: Credentials
+  readonly host: string
+  readonly payloadHash: string
+  readonly timestamp: string
+  readonly key: DayKey
+  /** Of the canonical request, all behind its query. */
+  readonly tail: string
+  readonly added: readonly string[]
+  /** All before the signature. */
+  readonly authorization: string
+}
+
+type FrameFor = (request: UnsignedRequest, credentials: Credentials, timestamp: string) => Frame
+
 interface DayKey {
   readonly date: string
   readonly scope: string
@@ -40,6 +56,7 @@ interface DayKey {
 }
 
 const algorithm = 'AWS4-HMAC-SHA256'
+const NO_HEADERS: CanonicalHeaders = []
 const emptyPayloadHash = hash('sha256', '', 'hex')
 // One signer sees one set of credentials at a time, two while they rotate; the rest is room.
 const keptDayKeys = 8
@@ -48,26 +65,17 @@ const BLOCK_BYTES = 64
 
 export function createSigner(region: string, service = 's3'): Signer {
   const clock = createTimestamp()
-  const dayKeyOf = createDayKeys(region, service)
+  const frameFor = createFrames(createDayKeys(region, service))
 
   return (request, credentials, now) => {
-    const timestamp = clock(now)
-    const { scope, prove } = dayKeyOf(credentials.secretAccessKey, timestamp.slice(0, 8))
-    const { payloadHash = emptyPayloadHash } = request
-    const headers = headersToSign(request, timestamp, credentials.sessionToken)
-    const names = signedHeaders(headers)
-    const canonical = canonicalRequest(request, headers, payloadHash)
-    const proof = prove(stringToSign(timestamp, scope, canonical))
-
-    const added = ['x-amz-date', timestamp, 'x-amz-content-sha256', payloadHash]
-    if (credentials.sessionToken !== undefined) {
-      added.push('x-amz-security-token', credentials.sessionToken)
-    }
-    added.push(
-      'authorization',
-      `${algorithm} Credential=${credentials.accessKeyId}/${scope}, SignedHeaders=${names}, Signature=${proof}`,
+    const { tail, key, timestamp, added, authorization } = frameFor(
+      request,
+      credentials,
+      clock(now),
     )
-    return added
+    const canonical = `${request.method}\n${request.path}\n${request.query}\n${tail}`
+    const proof = key.prove(stringToSign(timestamp, key.scope, canonical))
+    return [...added, 'authorization', `${authorization}${proof}`]
   }
 }
 
@@ -85,7 +93,12 @@ export function canonicalRequest(
   headers: CanonicalHeaders,
   payloadHash: string,
 ): string {
-  let text = `${request.method}\n${request.path}\n${request.query}\n`
+  const { method, path, query } = request
+  return `${method}\n${path}\n${query}\n${canonicalTail(headers, payloadHash)}`
+}
+
+function canonicalTail(headers: CanonicalHeaders, payloadHash: string): string {
+  let text = ''
   for (const [name, value] of headers) text += `${name}:${value}\n`
   return `${text}\n${signedHeaders(headers)}\n${payloadHash}`
 }
@@ -133,9 +146,13 @@ function createProver(key: Buffer, scope: string): DayKey['prove'] {
 }
 
 function headersToSign(
-  { host, amzHeaders = [], payloadHash = emptyPayloadHash }: UnsignedRequest,
-  timestamp: string,
-  sessionToken: string | undefined,
+  {
+    host,
+    payloadHash,
+    timestamp,
+    credentials,
+  }: Omit<Frame, 'key' | 'tail' | 'added' | 'authorization'>,
+  amzHeaders: CanonicalHeaders,
 ): CanonicalHeaders {
   const headers: (readonly [string, string])[] = [
     ['host', host],
@@ -143,8 +160,56 @@ function headersToSign(
     ['x-amz-content-sha256', payloadHash],
     ['x-amz-date', timestamp],
   ]
+  const { sessionToken } = credentials
   if (sessionToken !== undefined) headers.push(['x-amz-security-token', sessionToken])
-  return amzHeaders.length === 0 ? headers : headers.sort(([a], [b]) => order(a, b))
+  return headers.sort(([a], [b]) => order(a, b))
+}
+
+/** The last frame of each list of headers: who asks again and again does so with the same list. */
+function createFrames(dayKeyOf: (secret: string, date: string) => DayKey): FrameFor {
+  const frames = new WeakMap<CanonicalHeaders, Frame>()
+
+  return (request, credentials, timestamp) => {
+    const { host, amzHeaders = NO_HEADERS, payloadHash = emptyPayloadHash } = request
+    const held = frames.get(amzHeaders)
+    if (
+      held?.timestamp === timestamp &&
+      held.host === host &&
+      held.payloadHash === payloadHash &&
+      isSame(held.credentials, credentials)
+    ) {
+      return held
+    }
+    const key = dayKeyOf(credentials.secretAccessKey, timestamp.slice(0, 8))
+    const made = frameOf({ credentials, host, payloadHash, timestamp, key }, amzHeaders)
+    frames.set(amzHeaders, made)
+    return made
+  }
+}
+
+function frameOf(
+  given: Pick<Frame, 'credentials' | 'host' | 'payloadHash' | 'timestamp' | 'key'>,
+  amzHeaders: CanonicalHeaders,
+): Frame {
+  const { credentials, payloadHash, timestamp, key } = given
+  const { accessKeyId, sessionToken } = credentials
+  const headers = headersToSign(given, amzHeaders)
+  const added = ['x-amz-date', timestamp, 'x-amz-content-sha256', payloadHash]
+  if (sessionToken !== undefined) added.push('x-amz-security-token', sessionToken)
+  return {
+    ...given,
+    tail: canonicalTail(headers, payloadHash),
+    added,
+    authorization: `${algorithm} Credential=${accessKeyId}/${key.scope}, SignedHeaders=${signedHeaders(headers)}, Signature=`,
+  }
+}
+
+function isSame(one: Credentials, other: Credentials): boolean {
+  return (
+    one.secretAccessKey === other.secretAccessKey &&
+    one.accessKeyId === other.accessKeyId &&
+    one.sessionToken === other.sessionToken
+  )
 }
 
 function createDayKeys(region: string, service: string) {

@@ -1,11 +1,14 @@
 // HTTP to one replica's endpoint: one attempt in, an answer or a failure out. Connections are
 // pooled; a body waits for its reader and is cancelled with it. Knows nothing of S3.
 
-import { Pool, type Dispatcher } from 'undici'
+import { buildConnector, Pool, type Dispatcher } from 'undici'
 
 import type { CancelSignal } from '../primitives/cancel.ts'
 import { failureFrom, OriginFailure } from './failure.ts'
 import type { Flow, Sink, StreamBody } from '../exchange/body.ts'
+import { LentCopies } from './lent-copies.ts'
+import { Reading } from './reading.ts'
+import type { SocketSource } from './reading.ts'
 
 export interface TransportOptions {
   readonly connectTimeoutMs: number
@@ -37,6 +40,8 @@ const WORTH_DRAINING_BYTES = 64 * 1024
 const EARLY_BYTES = 64 * 1024
 
 export class Transport {
+  readonly #reading = new Reading()
+  readonly #copies = new LentCopies()
   readonly #kept: Pool
   readonly #passing: Pool
   #keptConnections: number
@@ -44,16 +49,29 @@ export class Transport {
 
   constructor(origin: string, options: TransportOptions) {
     const shared = {
-      connect: { timeout: options.connectTimeoutMs, highWaterMark: 0 },
+      connect: this.#connector(options.connectTimeoutMs),
       // Attempts time themselves: the client's timer would not count the wait for a connection.
       headersTimeout: 0,
       bodyTimeout: options.stallTimeoutMs,
       maxHeaderSize: 64 * 1024,
+      // The other parser looks into the socket's own buffer, which stays empty.
+      useMilo: false,
       allowH2: false,
     }
     this.#keptConnections = options.keptConnections
     this.#kept = new Pool(origin, { ...shared, connections: options.keptConnections })
     this.#passing = new Pool(origin, { ...shared, pipelining: 0 })
+  }
+
+  #connector(timeout: number): buildConnector.connector {
+    const { onread } = this.#reading
+    const connect = buildConnector({ timeout, allowH2: false, onread })
+    return (to, done) => {
+      connect(to, (...outcome) => {
+        if (outcome[0] === null) this.#reading.adopt(outcome[1])
+        done(...outcome)
+      })
+    }
   }
 
   send(request: OutgoingRequest, signal: CancelSignal | undefined): Promise<Answer> {
@@ -64,7 +82,9 @@ export class Transport {
       if (isKept) this.#busy -= 1
     }
     return new Promise((resolve, reject) => {
-      const attempt = new Attempt({ request, signal, release, resolve, reject })
+      const reading = this.#reading
+      const copies = this.#copies
+      const attempt = new Attempt({ request, signal, release, reading, copies, resolve, reject })
       const { method, path, headers } = request
       const pool = isKept ? this.#kept : this.#passing
       // Left to itself the client closes the connection of a HEAD, lest a body should follow.
@@ -91,6 +111,8 @@ interface AttemptOptions {
   readonly request: OutgoingRequest
   readonly signal: CancelSignal | undefined
   readonly release: () => void
+  readonly reading: Reading
+  readonly copies: LentCopies
   readonly resolve: (answer: Answer) => void
   readonly reject: (failure: OriginFailure) => void
 }
@@ -101,6 +123,8 @@ class Attempt implements Dispatcher.DispatchHandler, StreamBody, Flow {
   length: number | undefined
   readonly #options: AttemptOptions
   #controller: Dispatcher.DispatchController | undefined
+  /** What the answer comes from. */
+  #source: SocketSource | undefined
   #timer: NodeJS.Timeout | undefined
   #isAnswered = false
   #isOver = false
@@ -136,18 +160,30 @@ class Attempt implements Dispatcher.DispatchHandler, StreamBody, Flow {
     this.#isAnswered = true
     this.#disarm()
     this.length = contentLength(headers)
+    this.#source = this.#options.reading.current
+    if (this.#source !== undefined) this.#source.isInBody = this.length !== undefined
     this.#options.resolve({ status, headers, body: this })
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Uint8Array): void {
     // What a full reader left of the early bytes goes before anything later.
     if (this.#sink !== undefined && this.#early.length === 0) {
-      if (!this.#sink.write(chunk)) controller.pause()
+      if (!this.#pass(chunk, this.#sink)) controller.pause()
       return
     }
-    this.#early.push(chunk)
+    this.#early.push(this.#isLent() ? Buffer.from(chunk) : chunk)
     this.#earlyBytes += chunk.byteLength
     if (this.#sink !== undefined || this.#earlyBytes > EARLY_BYTES) controller.pause()
+  }
+
+  #pass(chunk: Uint8Array, sink: Sink): boolean {
+    if (sink.keepsNothing === true || !this.#isLent()) return sink.write(chunk)
+    const { bytes, loan } = this.#options.copies.of(chunk)
+    return sink.write(bytes, loan)
+  }
+
+  #isLent(): boolean {
+    return this.#source?.isLent === true
   }
 
   onResponseEnd(): void {
@@ -231,6 +267,7 @@ class Attempt implements Dispatcher.DispatchHandler, StreamBody, Flow {
 
   #finish(): void {
     this.#isOver = true
+    if (this.#source !== undefined) this.#source.isInBody = false
     this.#disarm()
     this.#options.release()
   }
@@ -244,7 +281,12 @@ class Attempt implements Dispatcher.DispatchHandler, StreamBody, Flow {
   }
 }
 
-const silent: Sink = { write: () => true, end: () => undefined, fail: () => undefined }
+const silent: Sink = {
+  keepsNothing: true,
+  write: () => true,
+  end: () => undefined,
+  fail: () => undefined,
+}
 
 function cancelled(): OriginFailure {
   return new OriginFailure('cancelled', 'the caller left')
