@@ -1,23 +1,44 @@
-// The least a Node server can do: every answer lies ready in memory, with the headers that Sluice
-// sends. What Sluice needs beyond this is what Sluice costs.
+// The least a Node server can do: every answer lies ready in memory, with the status and the headers
+// that Sluice sends. What Sluice needs beyond this is what Sluice costs.
 
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
+import type { RequestListener } from 'node:http'
+import { createServer as createSecureServer } from 'node:https'
+
+interface Plan {
+  readonly port: number
+  readonly answers: readonly Answer[]
+  /** Files; over TLS alone. */
+  readonly tls?: { readonly certPath: string; readonly keyPath: string }
+}
 
 interface Answer {
   readonly path: string
+  readonly status: number
   readonly headers: string[]
-  readonly bytes: number
+  readonly bodyBytes: number
 }
 
-const [, , port, file = ''] = process.argv
-const prepared: readonly Answer[] = JSON.parse(readFileSync(file, 'utf8'))
-const answers = new Map(
-  prepared.map(({ path, headers, bytes }) => [path, { headers, body: Buffer.alloc(bytes, 'x') }]),
+const [, , file = ''] = process.argv
+const { port, answers, tls }: Plan = JSON.parse(readFileSync(file, 'utf8'))
+const ready = new Map(
+  answers.map(({ path, bodyBytes, ...head }) => {
+    return [path, { ...head, body: Buffer.alloc(bodyBytes, 'x') }]
+  }),
 )
 
-createServer((request, response) => {
-  const answer = answers.get(request.url ?? '')
-  response.writeHead(answer === undefined ? 404 : 200, answer?.headers)
+const listener: RequestListener = (request, response) => {
+  const answer = ready.get(request.url ?? '')
+  response.writeHead(answer?.status ?? 404, answer?.headers)
   response.end(answer?.body)
-}).listen(Number(port), '127.0.0.1')
+}
+
+const server =
+  tls === undefined
+    ? createServer(listener)
+    : createSecureServer(
+        { cert: readFileSync(tls.certPath), key: readFileSync(tls.keyPath) },
+        listener,
+      )
+server.listen(port, '127.0.0.1')

@@ -1,98 +1,107 @@
-// One contender under load for some seconds: what wrk saw, and what the process took for it.
+// One contender under load for some seconds: what wrk saw, what the process took for it, and what
+// else must be known to believe it.
 
-import { readFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
-
+import { marksOf } from './marks.ts'
+import type { Circumstances, Mark } from './marks.ts'
+import { coresOf } from './place.ts'
+import { endedChildrenUs, processorTime, rssMiB, usBetween } from './proc.ts'
+import type { Ask } from './roads.ts'
 import type { Contender } from './contenders.ts'
-import type { Size } from './options.ts'
-import { output } from './place.ts'
+import type { Behind } from './contest.ts'
+import { wrk } from './wrk.ts'
+import type { WrkReport } from './wrk.ts'
 
-export interface Measurement {
+export interface Figures {
   readonly requestsPerSecond: number
   /** Of all threads of the process, in user and in kernel mode. */
   readonly cpuUsPerRequest: number
-  /** The share of one core it had: clearly below 1, something else was the limit. */
+  /** In cores. */
   readonly coreShare: number
   readonly p50Ms: number
   readonly p99Ms: number
+  readonly p999Ms: number
   readonly rssMiB: number
 }
 
-interface WrkReport {
-  readonly requests: number
-  readonly bytes: number
-  readonly durationUs: number
-  readonly p50Us: number
-  readonly p99Us: number
-  readonly failures: number
+export interface Round extends Figures {
+  readonly marks: readonly Mark[]
+  readonly seen: Circumstances
 }
 
-const REPORT = fileURLToPath(new URL('report.lua', import.meta.url))
 /** So long a body that those unfinished at the end count: in bytes, then. */
 const LONG_BYTES = 1024 * 1024
-/** Linux counts a process's time in hundredths of a second, whatever its clock does. */
-const TICK_US = 10_000
 
 export async function measure(
-  { name, child, workerPid = child.pid, url, headers = [] }: Contender,
-  size: Size,
-  seconds: number,
-): Promise<Measurement> {
-  const before = cpuUs(workerPid)
-  const startedAt = performance.now()
-  const report = await load(url(size), headers, size.connections, seconds)
-  const wallUs = (performance.now() - startedAt) * 1000
-  const usedUs = cpuUs(workerPid) - before
-  if (report.failures > 0) throw new Error(`${name}, ${size.name}: ${report.failures} failures`)
+  contender: Contender,
+  ask: Ask,
+  { behind, seconds }: { behind: Behind; seconds: number },
+): Promise<Round> {
+  const { pid, url } = contender
+  const used = usedBy([pid], behind.pids)
+  const askedBefore = await behind.requestsToOrigin()
+  const report = await wrk({ ...ask, url: url + ask.path, seconds })
+  assertAlive(contender)
+  const [serverUs = 0, behindUs = 0, loadUs = 0] = used()
+  const originRequests = (await behind.requestsToOrigin()) - askedBefore
 
-  const isLong = size.bytes >= LONG_BYTES
-  const requests = isLong ? report.bytes / size.bytes : report.requests
+  const requests = requestsOf(report, ask)
+  const seen = {
+    durationUs: report.durationUs,
+    requests,
+    failures: report.failures,
+    serverUs,
+    behindUs,
+    loadUs,
+    originRequests,
+    expected: contender.isProxy ? behind.expected : undefined,
+    ...coresOfRound(contender),
+  }
+  return { ...figuresOf(report, seen), rssMiB: rssMiB(pid), marks: marksOf(seen), seen }
+}
+
+/** Who has died is not asked what it has used. */
+function assertAlive({ name, child }: Contender): void {
+  const { exitCode, signalCode } = child.process
+  const end = exitCode ?? signalCode
+  if (end !== null) throw new Error(`${name} ended with ${end}\n${child.stderr()}`)
+}
+
+/** Gives, for each group of processes and for wrk, which has ended by then, the time since. */
+function usedBy(...groups: (readonly number[])[]): () => number[] {
+  const before = groups.map((pids) => pids.map((pid) => ({ pid, time: processorTime(pid) })))
+  const endedBefore = endedChildrenUs()
+  return () => [
+    ...before.map((group) =>
+      group.reduce((sum, { pid, time }) => sum + usBetween(time, processorTime(pid)), 0),
+    ),
+    endedChildrenUs() - endedBefore,
+  ]
+}
+
+function requestsOf({ requests, bytes }: WrkReport, { bodyBytes }: Ask): number {
+  return bodyBytes >= LONG_BYTES ? bytes / bodyBytes : requests
+}
+
+function coresOfRound({
+  threads,
+}: Contender): Pick<Circumstances, 'serverCores' | 'loadCores' | 'sharesCore'> {
+  const cores = coresOf()
+  if (cores === undefined) return { serverCores: threads, loadCores: 1, sharesCore: true }
+  const own = threads === 1 ? cores.server : cores.threads
+  const sharesCore = own.some((core) => cores.load.includes(core))
+  return { serverCores: own.length, loadCores: cores.load.length, sharesCore }
+}
+
+function figuresOf(
+  report: WrkReport,
+  { requests, durationUs, serverUs }: Circumstances,
+): Omit<Figures, 'rssMiB'> {
   return {
-    requestsPerSecond: requests / (report.durationUs / 1e6),
-    cpuUsPerRequest: usedUs / requests,
-    coreShare: usedUs / wallUs,
+    requestsPerSecond: requests / (durationUs / 1e6),
+    cpuUsPerRequest: serverUs / requests,
+    coreShare: serverUs / durationUs,
     p50Ms: report.p50Us / 1000,
     p99Ms: report.p99Us / 1000,
-    rssMiB: rssMiB(workerPid),
-  }
-}
-
-async function load(
-  url: string,
-  headers: readonly string[],
-  connections: number,
-  seconds: number,
-): Promise<WrkReport> {
-  const amounts = ['-t1', `-c${connections}`, `-d${seconds}s`, '--timeout', '30s']
-  const fields = headers.flatMap((header) => ['-H', header])
-  const text = await output('load', ['wrk', ...amounts, ...fields, '--latency', '-s', REPORT, url])
-  return JSON.parse(text.slice(text.lastIndexOf('\n{')))
-}
-
-/** utime and stime, the 14th and 15th field; the 2nd is a name that may hold spaces. */
-function cpuUs(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  return (Number(fields[11]) + Number(fields[12])) * TICK_US
-}
-
-function rssMiB(pid: number): number {
-  const status = readFileSync(`/proc/${pid}/status`, 'utf8')
-  return Number(/^VmRSS:\s*(\d+)/m.exec(status)?.[1] ?? 0) / 1024
-}
-
-/** The middle of several rounds, figure by figure. */
-export function median(rounds: readonly Measurement[]): Measurement {
-  const of = (figure: keyof Measurement): number => {
-    const sorted = rounds.map((round) => round[figure]).toSorted((a, b) => a - b)
-    return sorted[Math.floor(sorted.length / 2)] ?? 0
-  }
-  return {
-    requestsPerSecond: of('requestsPerSecond'),
-    cpuUsPerRequest: of('cpuUsPerRequest'),
-    coreShare: of('coreShare'),
-    p50Ms: of('p50Ms'),
-    p99Ms: of('p99Ms'),
-    rssMiB: of('rssMiB'),
+    p999Ms: report.p999Us / 1000,
   }
 }

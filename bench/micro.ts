@@ -1,5 +1,4 @@
-// The steps every request takes, alone and in nanoseconds, beside what they may cost. Runs after
-// the benchmark, and by itself.
+// `npm run bench:micro`: the steps of a request, alone and in nanoseconds, beside what they may cost.
 
 import { Exchange } from '../src/exchange/exchange.ts'
 import { parseTarget } from '../src/http/path.ts'
@@ -10,40 +9,32 @@ import { ExchangeTally } from '../src/observe/exchange-tally.ts'
 import { Traffic } from '../src/observe/traffic.ts'
 import { createSigner } from '../src/origin/sign.ts'
 import { RouteTable } from '../src/routing/routing.ts'
-import { measureAccess } from './micro-access.ts'
-import { figure, table } from './table.ts'
-import { BATCH, nothingWasTimed, time } from './time.ts'
+import { describeMachine } from './machine.ts'
+import { accessSteps, firstTokens } from './micro-access.ts'
+import { cacheSteps } from './micro-cache.ts'
+import { saveResult } from './results.ts'
+import { stepTable } from './step-table.ts'
+import { BATCH, nothingWasTimed, timeFirst, timeSteps } from './time.ts'
+import type { Step, Timing } from './time.ts'
 
-export interface Micro {
-  readonly step: string
-  readonly ns: number
-  /** Undefined where the step has no budget of its own, only its share of the whole request's. */
-  readonly budgetNs: number | undefined
+async function measureMicro(): Promise<Timing[]> {
+  const firsts = []
+  for (const first of firstTokens()) firsts.push(await timeFirst(first))
+  return [...timeSteps([...requestSteps(), ...cacheSteps(), ...(await accessSteps())]), ...firsts]
 }
 
-export async function measureMicro(): Promise<Micro[]> {
+function requestSteps(): Step[] {
   return [
-    { step: 'route match, 50 prefixes', ns: time(routeMatch()), budgetNs: 100 },
-    { step: 'route match, 50 with names', ns: time(namedMatch()), budgetNs: undefined },
-    { step: 'path parse', ns: time(pathParse()), budgetNs: undefined },
-    { step: 'range parse', ns: time(() => parseRange('bytes=0-1048575')), budgetNs: undefined },
-    { step: 'signature', ns: time(signature()), budgetNs: 6000 },
-    { step: 'request id', ns: time(requestId()), budgetNs: undefined },
-    { step: 'access line', ns: time(line()), budgetNs: undefined },
-    { step: 'metrics of a memory hit', ns: time(tally()), budgetNs: 300 },
-    { step: 'traffic of a memory hit', ns: time(traffic()), budgetNs: 150 },
-    ...(await measureAccess()),
+    { name: 'route match, 50 prefixes', budgetNs: 100, run: routeMatch() },
+    { name: 'route match, 50 with names', budgetNs: undefined, run: namedMatch() },
+    { name: 'path parse', budgetNs: undefined, run: pathParse() },
+    { name: 'range parse', budgetNs: 200, run: rangeParse() },
+    { name: 'signature', budgetNs: 6000, run: signature() },
+    { name: 'request id', budgetNs: undefined, run: requestId() },
+    { name: 'access line', budgetNs: undefined, run: line() },
+    { name: 'metrics of a memory hit', budgetNs: 300, run: tally() },
+    { name: 'traffic of a memory hit', budgetNs: 150, run: traffic() },
   ]
-}
-
-export function microTable(micro: readonly Micro[]): string {
-  const rows = micro.map(({ step, ns, budgetNs }) => [
-    step,
-    figure(ns),
-    budgetNs === undefined ? '' : String(budgetNs),
-    budgetNs !== undefined && ns > budgetNs ? 'over' : '',
-  ])
-  return table([['step', 'ns', 'budget ns', ''], ...rows], 1)
 }
 
 function routeMatch(): (turn: number) => unknown {
@@ -66,6 +57,12 @@ function namedMatch(): (turn: number) => unknown {
 
 function pathParse(): () => unknown {
   return () => parseTarget('/products/images/2024/a-rather-usual-name.jpg?width=200')
+}
+
+/** Another field each time, as they come. */
+function rangeParse(): (turn: number) => unknown {
+  const fields = Array.from({ length: BATCH }, (_, index) => `bytes=${index}-${index + 1_048_575}`)
+  return (turn) => parseRange(fields[turn])
 }
 
 function signature(): (turn: number) => unknown {
@@ -145,7 +142,7 @@ function finishedExchange(): Exchange {
   return exchange
 }
 
-if (import.meta.main) {
-  console.log(microTable(await measureMicro()))
-  if (nothingWasTimed()) throw new Error('nothing was measured')
-}
+const timings = await measureMicro()
+console.log(stepTable(timings))
+console.log(`\n${saveResult('micro', { machine: describeMachine(), timings })}`)
+if (nothingWasTimed()) throw new Error('nothing was measured')

@@ -2,73 +2,118 @@
 
 import { parseArgs } from 'node:util'
 
-export interface Size {
-  readonly name: string
-  readonly bytes: number
-  readonly connections: number
+import { ROAD_NAMES, ROADS, SIZE_NAMES } from './roads.ts'
+import type { RoadName, SizeName } from './roads.ts'
+
+export const OTHERS = ['nginx', 'varnish', 'sluice-2'] as const
+/** Who can be left out: the others are measured beside do-nothing, which is written like Sluice. */
+export type Other = (typeof OTHERS)[number]
+
+export interface Cell {
+  readonly road: RoadName
+  readonly sizes: readonly SizeName[]
 }
 
 export interface Options {
-  readonly sizes: readonly Size[]
+  readonly cells: readonly Cell[]
+  readonly others: readonly Other[]
   readonly rounds: number
   readonly roundSeconds: number
   readonly warmUpSeconds: number
+  /** Again while a server has been kept from its core; at most so often. */
+  readonly mostWarmUps: number
   /** Have Sluice write a CPU profile. */
   readonly cpuProfile: boolean
-  /** Where the objects are served from: fetched every time, or kept in a tier. */
-  readonly road: Road
-  /** Beside the others a Sluice that asks who comes, from where and how often. */
-  readonly guarded: boolean
 }
 
-export const ROADS = ['origin', 'memory', 'disk'] as const
-export type Road = (typeof ROADS)[number]
+export const USAGE = `npm run bench -- [--quick] [--road NAME] [--size NAME] [--server NAME] …
 
-export const USAGE = `npm run bench -- [--from origin] [--guarded] [--quick] [--only 1KB] [--cpu-prof]
-  --from ROAD  origin (signed misses), memory or disk (hits)
-  --guarded    beside do-nothing and Sluice a Sluice that asks for a JWT, three claims, an address and a limit
-  --quick      one short round
-  --only SIZE  1KB, 64KB, 1MB or 100MB; may be repeated
-  --cpu-prof   Sluice writes a CPU profile beside the results, and is slower for it`
+  --quick        two rounds of a second, 1KB on each road and 1MB from memory: three minutes on a quiet machine
+  --road NAME    this road only; may be repeated:
+${ROAD_NAMES.map((name) => `                   ${name.padEnd(8)} ${ROADS[name].story}`).join('\n')}
+  --size NAME    this size only; may be repeated: ${SIZE_NAMES.join(' ')}
+  --server NAME  do-nothing and sluice are always measured; of the others only
+                 these; may be repeated: ${OTHERS.join(' ')}, or none
+  --rounds N     rounds of each server, 1 to 100 (5)
+  --seconds N    seconds of a round, 1 to 600 (3)
+  --cpu-prof     Sluice writes CPU profiles beside the results, and is slower for it
+  --help         this
 
-const KB = 1024
+npm run bench:micro measures the steps of a request alone. docs/benchmarks.md says how to read both.`
 
-const SIZES: readonly Size[] = [
-  { name: '1KB', bytes: KB, connections: 32 },
-  { name: '64KB', bytes: 64 * KB, connections: 32 },
-  { name: '1MB', bytes: KB * KB, connections: 16 },
-  { name: '100MB', bytes: 100 * KB * KB, connections: 4 },
-]
+const QUICK_SIZES: Readonly<Partial<Record<RoadName, readonly SizeName[]>>> = {
+  memory: ['1KB', '1MB'],
+}
 
-/** Throws on what it does not know. */
-export function readOptions(argv: readonly string[]): Options {
+/** Undefined for whoever asks for help. Throws on what it does not know. */
+export function readOptions(argv: readonly string[]): Options | undefined {
   const { values } = parseArgs({
     args: [...argv],
     options: {
-      from: { type: 'string', default: 'origin' },
-      guarded: { type: 'boolean', default: false },
       quick: { type: 'boolean', default: false },
-      only: { type: 'string', multiple: true, default: [] },
+      road: { type: 'string', multiple: true, default: [] },
+      size: { type: 'string', multiple: true, default: [] },
+      server: { type: 'string', multiple: true, default: [...OTHERS] },
+      rounds: { type: 'string' },
+      seconds: { type: 'string' },
       'cpu-prof': { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
     },
   })
-  const { quick, only, from, guarded, 'cpu-prof': cpuProfile } = values
-  const sizes = only.length === 0 ? SIZES : only.map(sizeNamed)
-  const road = roadNamed(from)
-  const what = { sizes, cpuProfile, road, guarded }
-  return quick
-    ? { ...what, rounds: 1, roundSeconds: 2, warmUpSeconds: 2 }
-    : { ...what, rounds: 3, roundSeconds: 4, warmUpSeconds: 3 }
+  if (values.help) return undefined
+  const { quick, rounds, seconds } = values
+  const roundSeconds = seconds === undefined ? (quick ? 1 : 3) : whole('--seconds', seconds, 600)
+  return {
+    cells: cellsOf({ roads: values.road, sizes: values.size, quick }),
+    others: values.server.filter((name) => name !== 'none').map(otherNamed),
+    rounds: rounds === undefined ? (quick ? 2 : 5) : whole('--rounds', rounds, 100),
+    roundSeconds,
+    warmUpSeconds: quick ? 1 : 2,
+    mostWarmUps: quick ? 1 : 3,
+    cpuProfile: values['cpu-prof'],
+  }
 }
 
-function sizeNamed(name: string): Size {
-  const found = SIZES.find((size) => size.name.toLowerCase() === name.toLowerCase())
-  if (found === undefined) throw new Error(`there is no size ${name}`)
+interface Wanted {
+  readonly roads: readonly string[]
+  readonly sizes: readonly string[]
+  readonly quick: boolean
+}
+
+/** A size that is asked for is had on the roads that have it, in a quick run too. */
+function cellsOf({ roads, sizes, quick }: Wanted): Cell[] {
+  const names = roads.length === 0 ? ROAD_NAMES : roads.map(roadNamed)
+  const wanted = sizes.map(sizeNamed)
+  const cells = names.map((road) => {
+    const standard = quick ? (QUICK_SIZES[road] ?? ['1KB']) : ROADS[road].sizes
+    const chosen = ROADS[road].sizes.filter((size) => wanted.includes(size))
+    return { road, sizes: sizes.length === 0 ? standard : chosen }
+  })
+  const measured = cells.filter((cell) => cell.sizes.length > 0)
+  if (measured.length === 0) throw new Error('no such road has such a size')
+  return measured
+}
+
+function roadNamed(name: string): RoadName {
+  return oneOf(ROAD_NAMES, 'road', name)
+}
+
+function sizeNamed(name: string): SizeName {
+  return oneOf(SIZE_NAMES, 'size', name)
+}
+
+function otherNamed(name: string): Other {
+  return oneOf(OTHERS, 'server', name)
+}
+
+function oneOf<T extends string>(names: readonly T[], what: string, name: string): T {
+  const found = names.find((one) => one.toLowerCase() === name.toLowerCase())
+  if (found === undefined) throw new Error(`there is no ${what} ${name}: ${names.join(', ')}`)
   return found
 }
 
-function roadNamed(name: string): Road {
-  const found = ROADS.find((road) => road === name)
-  if (found === undefined) throw new Error(`there is no road from ${name}`)
-  return found
+function whole(option: string, text: string, most: number): number {
+  const value = Number(text)
+  if (Number.isInteger(value) && value >= 1 && value <= most) return value
+  throw new Error(`${option} is a whole number from 1 to ${most}, not ${text}`)
 }

@@ -1,4 +1,4 @@
-// Where a run lives: a temporary folder, two cores, free ports, and children that end with it.
+// Where a run lives: a temporary folder, cores, free ports, and children that end with it.
 
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
@@ -7,16 +7,19 @@ import { delimiter, join } from 'node:path'
 
 import { startChild, type Child } from '../test/support/children.ts'
 
-/** Under test, and everything that must not take time from it. */
-export type Side = 'server' | 'load'
+/** Under test with one thread, or with two; and everything that must not take time from it. */
+export type Side = 'server' | 'threads' | 'load'
 
-const PATIENCE_MS = 20_000
+/** A machine may have other things to do. */
+const PATIENCE_MS = 60_000
 const LOOK_MS = 20
+/** What has just been killed may still have written something. */
+const REMOVAL = { recursive: true, force: true, maxRetries: 5, retryDelay: 100 }
 
 /** Removed when this process ends; its children end by themselves then. */
 export function openFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-bench-'))
-  process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
+  process.on('exit', () => rmSync(folder, REMOVAL))
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
   return folder
 }
@@ -27,11 +30,15 @@ export function findProgram(name: string): string | undefined {
   return folders.map((folder) => join(folder, name)).find((path) => existsSync(path))
 }
 
-/** Which core each side gets, where there are two and a way to give them. */
-export function coresOf(): Readonly<Record<Side, number>> | undefined {
-  const [server, load] = allowedCores()
-  if (findProgram('taskset') === undefined || server === undefined || load === undefined) return
-  return { server, load }
+/**
+ * Which cores each side gets, where there are several and a way to give them. With two, two threads
+ * and the load have to share one.
+ */
+export function coresOf(): Readonly<Record<Side, readonly number[]>> | undefined {
+  const cores = allowedCores()
+  if (findProgram('taskset') === undefined || cores.length < 2) return undefined
+  const load = cores.length === 2 ? cores.slice(1) : cores.slice(2, 4)
+  return { server: cores.slice(0, 1), threads: cores.slice(0, 2), load }
 }
 
 export function run(
@@ -39,8 +46,8 @@ export function run(
   command: readonly string[],
   onStdout?: (text: string) => void,
 ): Child {
-  const core = coresOf()?.[side]
-  const pinned = core === undefined ? command : ['taskset', '-c', String(core), ...command]
+  const cores = coresOf()?.[side]
+  const pinned = cores === undefined ? command : ['taskset', '-c', cores.join(','), ...command]
   const [program = '', ...args] = pinned
   return startChild(program, args, onStdout === undefined ? {} : { onStdout })
 }

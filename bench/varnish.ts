@@ -1,4 +1,4 @@
-// Varnish in front of the same origin, keeping objects in memory.
+// Varnish in front of the same origin, which keeps objects in memory or, on the road of misses, passes every request on.
 
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -13,11 +13,16 @@ export interface Varnish {
   readonly port: number
 }
 
-export async function openVarnish(folder: string, originPort: number): Promise<Varnish> {
+export interface VarnishOptions {
+  readonly originPort: number
+  readonly keeps: boolean
+}
+
+export async function openVarnish(folder: string, options: VarnishOptions): Promise<Varnish> {
   const place = join(folder, 'varnish')
   mkdirSync(place)
   const file = join(place, 'default.vcl')
-  writeFileSync(file, vcl(originPort))
+  writeFileSync(file, vcl(options))
   const port = await freePort()
   const program = findProgram('varnishd') ?? 'varnishd'
   const amounts = ['-p', 'thread_pools=1', '-p', 'default_ttl=3600', '-s', 'malloc,256m']
@@ -44,8 +49,9 @@ function childOf(pid: number): number {
   return Number.parseInt(readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8'), 10)
 }
 
-function vcl(originPort: number): string {
+function vcl({ originPort, keeps }: VarnishOptions): string {
   return `vcl 4.1;
 backend origin { .host = "127.0.0.1"; .port = "${originPort}"; }
+${keeps ? '' : 'sub vcl_recv { return (pass); }'}
 `
 }

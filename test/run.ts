@@ -11,8 +11,13 @@ import { run } from 'node:test'
 import { spec as SpecReporter } from 'node:test/reporters'
 import { installParts, partsOfTheTests, wayTo } from './support/parts.ts'
 
-const UNIT_TESTS = ['src/**/*.test.ts', 'test/*.test.ts']
-const ALL_TESTS = ['src/**/*.test.ts', 'dev/**/*.test.ts', 'test/**/*.test.ts']
+const UNIT_TESTS = ['src/**/*.test.ts', 'bench/**/*.test.ts', 'test/*.test.ts']
+const ALL_TESTS = [
+  'src/**/*.test.ts',
+  'dev/**/*.test.ts',
+  'bench/**/*.test.ts',
+  'test/**/*.test.ts',
+]
 /** A hang is a failure, and neither a test nor all of them are as slow as this. */
 const TEST_TIMEOUT_MS = 300_000
 const RUN_TIMEOUT_MS = 4_500_000
