@@ -70,7 +70,7 @@ test('each says what it is in a sentence of its own', () => {
 test('no label can hold what clients make up', () => {
   const bounded = ['bucket', 'replica', 'from', 'to', 'limit', 'tier', 'source', 'kind', 'code']
   bounded.push('method', 'status', 'result', 'outcome', 'phase', 'reason', 'won', 'version', 'node')
-  bounded.push('sink')
+  bounded.push('sink', 'of')
   const others = all.flatMap(([name, { labels }]) =>
     labels.filter((label) => !bounded.includes(label)).map((label) => `${name} ${label}`),
   )

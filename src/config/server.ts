@@ -50,6 +50,8 @@ export interface LimitsConfig {
   readonly headerTimeoutMs: number
   readonly keepAliveTimeoutMs: number
   readonly stallTimeoutMs: number
+  /** 0: however late it comes. */
+  readonly maxEventLoopDelayMs: number
 }
 
 const standard: Address = { host: '0.0.0.0', port: 8080 }
@@ -75,6 +77,7 @@ const limitsSchema = section({
   header_timeout: duration().prefault('10s'),
   keep_alive_timeout: duration().prefault('65s'),
   stall_timeout: duration().prefault('60s'),
+  max_event_loop_delay: duration({ min: 0, max: 60_000 }).prefault('500ms'),
 })
 
 export const serverSchema = section(
@@ -159,6 +162,7 @@ function toLimits({ limits, security_limits: alias }: ServerSettings): LimitsCon
     headerTimeoutMs: limits.header_timeout,
     keepAliveTimeoutMs: limits.keep_alive_timeout,
     stallTimeoutMs: limits.stall_timeout,
+    maxEventLoopDelayMs: limits.max_event_loop_delay,
   }
 }
 
@@ -178,6 +182,7 @@ export function printServer(server: ServerConfig): object {
       header_timeout: formatDuration(limits.headerTimeoutMs),
       keep_alive_timeout: formatDuration(limits.keepAliveTimeoutMs),
       stall_timeout: formatDuration(limits.stallTimeoutMs),
+      max_event_loop_delay: formatDuration(limits.maxEventLoopDelayMs),
     },
     shutdown: {
       drain: formatDuration(shutdown.drainMs),

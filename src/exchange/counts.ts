@@ -9,6 +9,7 @@ export interface Counts {
   /** Undefined: nothing is cached. */
   readonly cache: CacheCounts | undefined
   readonly server: ServerCounts
+  readonly load: LoadCounts
   readonly policy: PolicyCounts
   readonly limits: readonly LimitCount[]
   /** By what kind of rule. */
@@ -98,6 +99,24 @@ export interface ServerCounts {
   readonly connections: number
   /** Said by the parser to what never became an exchange, by code. */
   readonly refusals: ReadonlyMap<string, number>
+}
+
+/** Who had no place for a request, or no time. */
+export type TurnedAwayBy = 'event_loop_delay' | 'server_places' | 'bucket_places'
+
+export interface ShedRatios {
+  /** Of the requests that need the origin. */
+  readonly origin: number
+  /** Of all. */
+  readonly all: number
+}
+
+export interface LoadCounts {
+  /** By how much looks at the event loop came late, in seconds. */
+  readonly delays: Histogram
+  /** The parts that are turned away at this moment. */
+  readonly shed: ShedRatios
+  readonly turnedAway: ReadonlyMap<TurnedAwayBy, number>
 }
 
 /** From half a millisecond, which memory needs, to a minute, which no attempt may take. */

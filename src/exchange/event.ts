@@ -85,6 +85,12 @@ export type Event =
       readonly reason: string
     }
   | {
+      /** Whether a thread turns requests away, since it has too much to do. */
+      readonly kind: 'overload'
+      readonly state: 'shedding' | 'back'
+      readonly event_loop_delay_ms: number
+    }
+  | {
       /** Whether spans reach their collector. */
       readonly kind: 'tracing'
       readonly state: 'aside' | 'back'

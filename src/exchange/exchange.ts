@@ -113,6 +113,7 @@ export class Exchange {
   /** In which it has a place: the server's, and then its bucket's. */
   #outer: RequestSlots | undefined
   #inner: RequestSlots | undefined
+  #hasTime = false
 
   constructor(arrival: Arrival) {
     this.arrival = arrival
@@ -128,6 +129,13 @@ export class Exchange {
     slots.take()
     if (this.#outer === undefined) this.#outer = slots
     else this.#inner = slots
+  }
+
+  /** Before the origin is asked for it the first time; what has been let in goes on. */
+  requireTime(): void {
+    if (this.#hasTime) return
+    this.#outer?.requireTime()
+    this.#hasTime = true
   }
 
   /** It has ended. */

@@ -37,7 +37,7 @@ async function compiled(config: Config, look: (compiled: Compiled) => void): Pro
     config,
     cache: undefined,
     limits: undefined,
-    store: new LiveStore(),
+    store: new LiveStore({ random: Math.random, emit: () => undefined }),
     holdings: new Holdings(),
     shared: new Shared(createSharedMemory(config, 1), 0),
     random: () => 0,

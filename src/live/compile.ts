@@ -57,7 +57,7 @@ export interface CompileOptions {
 
 export function compile(options: CompileOptions): Compiled {
   const { config, cache, limits: rates, shared } = options
-  const { limits, securityHeaders, trustedProxies, maxConcurrentRequests } = config.server
+  const { limits, securityHeaders, trustedProxies } = config.server
   const common = commonHeaders(securityHeaders)
   const origins = new Map<string, Origin>()
   const routes = config.buckets.map((bucket) => {
@@ -79,7 +79,7 @@ export function compile(options: CompileOptions): Compiled {
           limits: rates?.of(bucket),
           policy,
         }),
-        slots: slotsOf(bucket, shared),
+        slots: slotsOf(bucket, options),
         askFor,
         foreseeOrigin,
         list: shareListing(listerOf(origin)),
@@ -92,7 +92,7 @@ export function compile(options: CompileOptions): Compiled {
     byBucket: new Map(routes.map(({ value }) => [value.bucket, value])),
     cors: corsByBucket(config.buckets),
     bandwidth: bandwidthByBucket(config.buckets, shared),
-    slots: new RequestSlots(shared.requests, maxConcurrentRequests, 'the server'),
+    slots: entranceOf(options),
     limits: { maxHeaderBytes: limits.maxHeaderBytes, maxUriLength: limits.maxUriLength },
     strayLimits: rates?.ofStrays(),
     trustedProxies: trustedProxies.length === 0 ? undefined : new AddressSet(trustedProxies),
@@ -167,12 +167,18 @@ function authenticatorFor(
   })
 }
 
+/** Where every request comes in. */
+function entranceOf({ config, shared, store: { guard } }: CompileOptions): RequestSlots {
+  const { maxConcurrentRequests: limit } = config.server
+  return new RequestSlots({ count: shared.requests, limit, guard })
+}
+
 function slotsOf(
-  { name, maxConcurrentRequests: most }: BucketConfig,
-  shared: Shared,
+  { name: bucket, maxConcurrentRequests: limit }: BucketConfig,
+  { shared, store: { guard } }: CompileOptions,
 ): Route['slots'] {
-  if (most === undefined) return undefined
-  return new RequestSlots(shared.requestsOf(name), most, `the bucket ${name}`)
+  if (limit === undefined) return undefined
+  return new RequestSlots({ count: shared.requestsOf(bucket), limit, bucket, guard })
 }
 
 function bandwidthByBucket(

@@ -2,10 +2,11 @@
 // beside the one that serves, which one assignment then replaces; exchanges that have begun keep what
 // they began with, and the last of them takes it away.
 
+import { watchLoop } from '../primitives/loop-delay.ts'
 import { openCache } from '../cache/cache.ts'
 import type { Cache, CacheChange, CacheUse } from '../cache/cache.ts'
 import type { Config } from '../config/config.ts'
-import type { LimitCount, OriginCounts, PolicyCounts } from '../exchange/counts.ts'
+import type { LimitCount, LoadCounts, OriginCounts, PolicyCounts } from '../exchange/counts.ts'
 import type { Emit } from '../exchange/event.ts'
 import type { Refreshed } from '../access/access.ts'
 import type { Backends, Snapshot } from '../proxy/proxy.ts'
@@ -48,7 +49,8 @@ export interface Readied {
 }
 
 export class Live {
-  readonly #store = new LiveStore()
+  readonly #store: LiveStore
+  readonly #watch: { close(): void }
   readonly #options: LiveOptions
   #current: Generation
   #snapshot: Snapshot
@@ -59,6 +61,10 @@ export class Live {
   constructor(options: LiveOptions) {
     const { config, generation } = options
     this.#options = options
+    this.#store = new LiveStore(options)
+    const { guard } = this.#store
+    guard.follow(config.server.limits)
+    this.#watch = watchLoop((look) => guard.look(look))
     this.#cache = config.cache.enabled
       ? openCache(config.cache, useOf(config, this.#store), options.emit)
       : undefined
@@ -124,6 +130,7 @@ export class Live {
     this.#cache = cache
     if (cache !== undefined) cache.serving = next.routeCaches
     this.#options.shared.adjust(next.config)
+    this.#store.guard.follow(next.config.server.limits)
     this.#current = next
     this.#snapshot = next.snapshot
     last.leaveProbingTo(next)
@@ -158,6 +165,10 @@ export class Live {
     return this.#store.policyTally.counts()
   }
 
+  loadCounts(): LoadCounts {
+    return this.#store.guard.counts()
+  }
+
   limitCounts(): readonly LimitCount[] {
     return this.#store.limits.tally.read()
   }
@@ -177,6 +188,7 @@ export class Live {
   }
 
   async close(): Promise<void> {
+    this.#watch.close()
     const all = [this.#current, ...this.#leaving]
     this.#leaving.clear()
     await Promise.all(all.map((generation) => generation.close()))

@@ -12,6 +12,8 @@ import { fingerprint } from '../config/transfer.ts'
 import { FillMemory } from '../cache/cache.ts'
 import { countUp } from '../exchange/counts.ts'
 import type { OriginCounts } from '../exchange/counts.ts'
+import { LoadGuard } from '../exchange/load-guard.ts'
+import type { LoadGuardOptions } from '../exchange/load-guard.ts'
 import { OriginTally, ReplicaStore } from '../origin/origin.ts'
 import type { Origin } from '../origin/origin.ts'
 import type { CachedOrigin } from '../proxy/proxy.ts'
@@ -38,6 +40,13 @@ export class LiveStore {
 
   readonly #numbers = new WeakMap<object, number>()
   #lastNumber = 0
+
+  /** Who knows whether there is time for a request. */
+  readonly guard: LoadGuard
+
+  constructor(options: LoadGuardOptions) {
+    this.guard = new LoadGuard(options)
+  }
 
   readonly refreshed = (outcome: Refreshed): void => countUp(this.keyRefreshes, outcome)
 

@@ -11,7 +11,8 @@ export function writeEvent(log: Log, event: Event): void {
 }
 
 function isGoodNews(event: Event): boolean {
-  if (event.kind === 'policy' || event.kind === 'tracing') return event.state === 'back'
+  if (event.kind === 'policy' || event.kind === 'tracing' || event.kind === 'overload')
+    return event.state === 'back'
   if (event.kind === 'key-set') return event.state === 'loaded'
   if (event.kind === 'audit') return event.state === 'back'
   return event.kind === 'replica-health' && event.health === 'healthy'
@@ -36,6 +37,7 @@ const SENTENCES: Readonly<Record<Event['kind'], { level: Level; message: string 
   prewarm: { level: 'info', message: 'a prewarming task has ended' },
   'key-set': { level: 'warn', message: 'the keys of an issuer were asked for' },
   policy: { level: 'warn', message: 'a policy stepped aside or came back' },
+  overload: { level: 'warn', message: 'requests are turned away for lack of time, or no more' },
   tracing: { level: 'warn', message: 'spans do not reach their collector, or do again' },
   audit: { level: 'error', message: 'audit records do not arrive, or do again' },
   'config-reloaded': { level: 'info', message: 'a new configuration is in force' },

@@ -36,6 +36,16 @@ const TABLE = {
   sluice_refusals_total: counter('Requests that were refused, by the code of the answer.', [
     'code',
   ]),
+  sluice_shed_requests_total: counter(
+    'Requests that were turned away because there was too much to do already, by what there was too little of.',
+    ['reason'],
+  ),
+  sluice_shed_ratio: gauge(
+    'The part of requests that is turned away for lack of time, of all and of those that need S3.',
+    ['of'],
+    () => true,
+  ),
+  sluice_event_loop_delay_seconds: histogram('By how much looks at event loops came late.', []),
   sluice_auth_total: counter('Who was let in to a bucket that asks, and who was not.', [
     'bucket',
     'outcome',

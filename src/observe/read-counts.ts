@@ -3,6 +3,7 @@
 import type {
   CacheCounts,
   Counts,
+  LoadCounts,
   OriginCounts,
   PolicyCounts,
   PrewarmCounts,
@@ -18,6 +19,7 @@ export function readCounts({
   cache,
   limits,
   server,
+  load,
   purges,
   policy,
   keyRefreshes,
@@ -29,6 +31,7 @@ export function readCounts({
     sluice_http_requests_in_flight: [one([], server.running)],
     sluice_connections_open: [one([], server.connections)],
     sluice_refusals_total: seriesOf([], server.refusals),
+    ...readLoad(load),
     sluice_rate_limited_total: limits.map(({ bucket, limit, refused }) =>
       one([bucket, limit], refused),
     ),
@@ -36,6 +39,14 @@ export function readCounts({
     ...readKeyRefreshes(keyRefreshes),
     ...readPolicy(policy),
     ...(spans && { sluice_trace_spans_total: seriesOf([], new Map(Object.entries(spans))) }),
+  }
+}
+
+function readLoad({ delays, shed, turnedAway }: LoadCounts): Reading {
+  return {
+    sluice_event_loop_delay_seconds: [histogramSeries([], delays)],
+    sluice_shed_ratio: [one(['origin'], shed.origin), one(['all'], shed.all)],
+    sluice_shed_requests_total: seriesOf([], turnedAway),
   }
 }
 

@@ -231,6 +231,7 @@ export class ProxyThread {
       cache: this.#live.cache?.counts(isFirst),
       limits: this.#live.limitCounts(),
       server: this.#server.counts(),
+      load: this.#live.loadCounts(),
       purges: this.#purges,
       policy: this.#live.policyCounts(),
       keyRefreshes: this.#live.keyRefreshes,

@@ -36,6 +36,8 @@ export interface CacheVisit {
   /** Undefined: nobody wants to know how long it takes. */
   readonly marks?: Marks | undefined
   note(phase: 'cache', outcome: CacheOutcome): void
+  /** Throws where there is no time to ask the origin. Undefined: nobody waits, and there always is. */
+  requireTime?(): void
 }
 
 export interface CachedContext {
@@ -91,7 +93,10 @@ export class CachedOrigin {
   /** At once, where it lies in memory. */
   obtain(plan: Plan, context: CachedContext): Obtained | Promise<Obtained> {
     requireKey(plan)
-    if (passes(plan)) return this.#around(plan, context, 'bypass')
+    if (passes(plan)) {
+      context.exchange.requireTime?.()
+      return this.#around(plan, context, 'bypass')
+    }
     const lookup = this.#options.cache.lookup(
       plan,
       context.headers,
@@ -119,6 +124,7 @@ export class CachedOrigin {
     const { marks } = exchange
     if (marks !== undefined) marks.lookedUpAt = monotonic()
     const course = this.courseFor(lookup, headers, exchange.arrival.receivedAt)
+    if (course.kind === 'pass' || course.kind === 'fetch') exchange.requireTime?.()
     if (course.kind === 'pass') return this.#around(plan, context, course.why)
     return this.#carryOut(course, lookup, plan, context)
   }

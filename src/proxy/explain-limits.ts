@@ -14,6 +14,7 @@ export function tellSlots(server: RequestSlots, bucket?: RequestSlots): Told {
         ? 'The server has room for the request; the bucket has no limit of its own.'
         : 'The server and the bucket have room for the request.',
     ...slotsInUse(server, bucket),
+    ...(server.shed.origin > 0 && { shed_ratio: server.shed }),
   }
 }
 

@@ -186,6 +186,7 @@ async function answerListing(
   if (route.cached !== undefined) exchange.note('cache', BYPASS)
   const trail = createTrail()
   exchange.note('obtain', trail)
+  exchange.requireTime()
   return list({ plan, request, route, keyRoot, routes, signal: exchange.leaving, trail })
 }
 
@@ -214,6 +215,11 @@ function obtainerFor(route: Route, { headers }: Request, exchange: Exchange): Ob
   const trail = createTrail()
   exchange.note('obtain', trail)
   const { cached, askFor } = route
-  if (cached === undefined) return (plan) => obtain(plan, askFor(exchange.leaving, trail))
+  if (cached === undefined) {
+    return (plan) => {
+      exchange.requireTime()
+      return obtain(plan, askFor(exchange.leaving, trail))
+    }
+  }
   return (plan) => cached.obtain(plan, { headers, exchange, trail })
 }

@@ -38,9 +38,13 @@ export class StallWatch {
     this.#looks = setInterval(() => this.#look(), stallTimeoutMs / LOOKS).unref()
   }
 
+  /** Until it is deleted. */
   watch(socket: Socket): void {
     this.#sockets.add(socket)
-    socket.on('close', () => this.#sockets.delete(socket))
+  }
+
+  delete(socket: Socket): void {
+    this.#sockets.delete(socket)
   }
 
   end(): void {

@@ -38,7 +38,7 @@ export class HeadedResponse<Request extends IncomingMessage> extends ServerRespo
     fields: readonly string[],
     block: FieldBlock | undefined,
   ): string | undefined {
-    if (status !== 200 && status !== 206) return undefined
+    if (status !== 200 && status !== 206 && status !== 503) return undefined
     if (!this.shouldKeepAlive || this._expect_continue === true) return undefined
     if (this._keepAliveTimeout === 0) return undefined
     let head = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n`

@@ -65,6 +65,8 @@ export class Server {
   /** Undefined where connections begin with what the client says. */
   readonly #greeting: ProxyGreeting | undefined
   readonly #refusals = new Map<RefusalCode, number>()
+  /** One for all connections, most of which are idle. */
+  readonly #forget: (this: Socket) => void
   #running = 0
   #lastEnded: (() => void) | undefined
   #isDraining = false
@@ -75,6 +77,7 @@ export class Server {
     this.#config = options.config
     this.#stalls = new StallWatch(options.config.limits)
     this.#listener = createListener(options.config)
+    this.#forget = forgetIn([this.#sockets, this.#unasked, this.#stalls])
     this.#greeting = greetingFor(options)
     this.#greeting?.guard(this.#listener)
     this.#listenTo()
@@ -165,14 +168,15 @@ export class Server {
     listener.on('timeout', cutIfStalled)
     listener.on('connection', (socket: Socket) => {
       this.#sockets.add(socket)
-      socket.on('close', () => this.#sockets.delete(socket))
+      socket.on('close', this.#forget)
     })
     const asks = config.https === undefined ? 'connection' : 'secureConnection'
     listener.on(asks, (socket: Socket) => {
       if ('alpnProtocol' in socket && socket.alpnProtocol === 'h2') return
       this.#unasked.add(socket)
       this.#stalls.watch(socket)
-      socket.on('close', () => this.#unasked.delete(socket))
+      // Of a plain connection that is the same event again.
+      if (asks === 'secureConnection') socket.on('close', this.#forget)
     })
     this.#listener.on('session', (session: Http2Session) => this.#welcome(session))
   }
@@ -258,6 +262,13 @@ function greetingFor({ config, emit }: ServerOptions): ProxyGreeting | undefined
   const { proxyProtocol, limits } = config
   if (proxyProtocol === undefined) return undefined
   return new ProxyGreeting({ config: proxyProtocol, timeoutMs: limits.headerTimeoutMs, emit })
+}
+
+/** Of the socket that it is called for. */
+function forgetIn(places: readonly { delete(socket: Socket): unknown }[]): (this: Socket) => void {
+  return function forget() {
+    for (const place of places) place.delete(this)
+  }
 }
 
 /** In HTTP/1; in HTTP/2 a stream ends without its connection. */

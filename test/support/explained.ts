@@ -35,7 +35,10 @@ export type Step = Readonly<Record<string, unknown>> & {
   readonly reason: string
 }
 
-export async function explainAt(front: CachedFront, asked: Asked): Promise<Explained> {
+export async function explainAt(
+  front: Pick<CachedFront, 'call'>,
+  asked: Asked,
+): Promise<Explained> {
   const { path, method, address, headers = {} } = asked
   const query = new URLSearchParams({ path })
   if (method !== undefined) query.set('method', method)
