@@ -14,6 +14,7 @@ import { DepartedCounts } from './departed-counts.ts'
 import { FillMemory } from './fill-memory.ts'
 import { bucketStatsOf, countsOf, statsOf } from './inspect.ts'
 import type { Inspected, TierCounts } from './inspect.ts'
+import type { Leases } from './lease.ts'
 import { LookupTally } from './lookup-tally.ts'
 import type { Fills, SliceSettings } from './object-slices.ts'
 import { limitsOf, openTier } from './open-tiers.ts'
@@ -33,6 +34,8 @@ export interface CacheUse {
   readonly maxBytesOf: (bucket: string) => number | undefined
   /** What this thread hears of Redis by other ways to it. */
   readonly redisNews?: RedisNews
+  /** How this thread agrees with the others of the process who fetches what. */
+  readonly threadLeases?: Leases | undefined
 }
 
 export function openCache(config: CacheConfig, use: CacheUse, emit: Emit): Cache {
@@ -103,7 +106,7 @@ export class Cache {
     this.#use = use
     this.#emit = emit
     const tiers = config.layers.flatMap((layer) => this.#openTier(layer, config) ?? [])
-    this.tiers = new Tiers(tiers, limitsOf(config, this.#trust))
+    this.tiers = new Tiers(tiers, limitsOf(config, this.#trust), use.threadLeases)
     this.fillMemory = new FillMemory(config.fillMemoryBytes)
     this.purges = new Purges(this.#purgesOptions())
     this.fleet = config.redis && joinFleet(config.redis, this.purges, emit, false)
@@ -121,8 +124,8 @@ export class Cache {
       memory: this.fillMemory,
       settings: sliceSettings(settings),
       tally,
-      get leases() {
-        return tiers.leases
+      get circles() {
+        return tiers.circles
       },
     })
   }
@@ -252,11 +255,12 @@ export { decide, periodsOf } from './decide.ts'
 export type { Verdict } from './decide.ts'
 export { FillMemory } from './fill-memory.ts'
 export { HEAD_RUN } from './lease.ts'
-export type { Lease, Leases } from './lease.ts'
+export type { Circle, Lease } from './lease.ts'
 export type { FetchRange, ObjectSlices } from './object-slices.ts'
 export { SliceBody } from './slice-body.ts'
 export { RedisLink } from './redis-link.ts'
 export { RedisNews } from './redis-news.ts'
+export { ThreadLeases } from './thread-leases.ts'
 export { storeDecision } from './store-decision.ts'
 export type { CachePolicy, StorageTerms, StoreDecision } from './store-decision.ts'
 export type { StoredHead } from './stored-head.ts'

@@ -39,6 +39,7 @@ export function openDiskTier(options: DiskTierOptions): DiskTier {
 
 export class DiskTier implements Tier {
   readonly name = 'disk'
+  readonly isCommon = true
   readonly #options: DiskTierOptions
   readonly #room: { maxBytes: number }
   readonly #timer: NodeJS.Timeout

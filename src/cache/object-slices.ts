@@ -5,13 +5,14 @@ import { Cancellation } from '../primitives/cancel.ts'
 import type { CancelSignal } from '../primitives/cancel.ts'
 import type { StreamBody } from '../exchange/body.ts'
 import { agree } from './agreement.ts'
-import type { Agreement, AgreementPlace, Agreeing } from './agreement.ts'
+import type { Agreement, AgreementPlace, Agreeing, Told } from './agreement.ts'
+import { DistantReader } from './distant-reader.ts'
 import { Fill } from './fill.ts'
 import type { FillBuffer } from './fill-buffer.ts'
 import { SLICES_OF_A_FILL } from './fill-memory.ts'
 import type { FillMemory } from './fill-memory.ts'
 import { sliceKey } from './key.ts'
-import type { Lease, LeasedRun, Leases } from './lease.ts'
+import type { Circle, LeasedRun } from './lease.ts'
 import type { LookupTally } from './lookup-tally.ts'
 import type { EntryFacts } from './tier.ts'
 import type { Found, Shelves } from './tiers.ts'
@@ -40,14 +41,14 @@ export interface SliceWorld {
   readonly memory: FillMemory
   readonly settings: SliceSettings
   readonly tally?: LookupTally
-  /** How nodes agree who fetches what. */
-  readonly leases?: Leases | undefined
+  /** Those who agree who fetches what. */
+  readonly circles?: readonly Circle[]
 }
 
-/** A fill, and what other nodes are told of it. */
+/** A fill, and what others are told of it. */
 interface Work {
   readonly fill: Fill
-  lease: Lease | undefined
+  told: readonly Told[]
 }
 
 export class ObjectSlices {
@@ -66,7 +67,7 @@ export class ObjectSlices {
     this.#fetch = fetch
   }
 
-  /** Whether another node fetches what was last wanted from here, and will be waited for. */
+  /** Whether another fetches what was last wanted from here, and will be waited for. */
   get isAwaited(): Promise<boolean> | undefined {
     return this.#agreeing?.isAwaited
   }
@@ -104,10 +105,10 @@ export class ObjectSlices {
     const leaving = new Cancellation()
     const work = this.#begin(run, leaving)
     if (work === undefined) return undefined
-    const place = this.#agreementPlace()
-    if (place === undefined) this.#fetchInto(work.fill, run, leaving)
+    const circles = this.#circles()
+    if (circles.length === 0) this.#fetchInto(work.fill, run, leaving)
     else {
-      this.#agreeing = agree(run, place, leaving)
+      this.#agreeing = agree(run, circles, this.#agreementPlace(), leaving)
       void this.#agreeing.agreement.then((agreed) => this.#carryOut(agreed, work, run, leaving))
     }
     return work.fill
@@ -122,8 +123,12 @@ export class ObjectSlices {
     const work = this.#begin(run)
     if (work === undefined) return false
     const { fill } = work
-    const place = this.#agreementPlace()
-    work.lease = place?.leases.insist(place.name, run)
+    const { bytesName } = this.#version
+    const circles = this.#circles()
+    this.#tell(
+      work,
+      circles.map((circle) => ({ circle, lease: circle.leases.insist(bytesName, run) })),
+    )
     const holder = { position: first, advance: () => undefined }
     fill.attach(holder)
     fill.start(open())
@@ -145,24 +150,37 @@ export class ObjectSlices {
     )
   }
 
-  #carryOut({ last, lease }: Agreement, work: Work, run: LeasedRun, leaving: Cancellation): void {
+  #carryOut({ last, told }: Agreement, work: Work, run: LeasedRun, leaving: Cancellation): void {
     const { fill } = work
     // Nothing was asked for them yet: where all have left, nothing is.
     fill.endBefore(fill.isRead ? last + 1 : run.first)
     if (fill.isEnded) {
-      lease?.release()
+      for (const { lease } of told) lease.release()
       return
     }
-    work.lease = lease
+    this.#tell(work, told)
     this.#fetchInto(fill, { first: run.first, last }, leaving)
   }
 
-  #agreementPlace(): AgreementPlace | undefined {
-    const { leases, tiers } = this.#world
+  #circles(): readonly Circle[] {
+    const { circles = [], tiers } = this.#world
     // In doubt nothing that others bring is believed.
-    if (leases?.isOn !== true || !leases.canShare(this.size) || tiers.isInDoubt) return undefined
+    if (circles.length === 0 || tiers.isInDoubt) return []
+    return circles.filter(({ leases, canShare }) => leases.isOn && canShare(this.size))
+  }
+
+  #agreementPlace(): AgreementPlace {
     const keyOf = (index: number): string => this.#keyOf(index)
-    return { leases, tiers, name: this.#version.bytesName, keyOf }
+    return { tiers: this.#world.tiers, name: this.#version.bytesName, keyOf }
+  }
+
+  #tell(work: Work, told: readonly Told[]): void {
+    work.told = told
+    if (told.length === 0) return
+    const { fill } = work
+    const onMore = (): void => told.forEach(({ lease }) => lease.goesOn())
+    const reader = new DistantReader({ fill, sliceBytes: this.sliceBytes, onMore })
+    for (const { lease } of told) lease.heed((index) => reader.want(index))
   }
 
   #begin({ first, last }: LeasedRun, leaving?: Cancellation): Work | undefined {
@@ -179,18 +197,20 @@ export class ObjectSlices {
       isHeld: (index) => this.#isCoveredElsewhere(index, fill),
       onSlice: (index, slice) => {
         this.#keep(index, slice)
-        work.lease?.passed(index, this.#world.tiers.shared(this.#keyOf(index)))
+        for (const { circle, lease } of work.told) {
+          lease.passed(index, this.#world.tiers.shared(this.#keyOf(index), circle))
+        }
       },
       onEnd: (isCutOff) => {
         if (isCutOff) leaving?.cancel()
-        work.lease?.release()
+        for (const { lease } of work.told) lease.release()
       },
       onFree: () => {
         release()
         this.#forget(fill)
       },
     })
-    const work: Work = { fill, lease: undefined }
+    const work: Work = { fill, told: [] }
     const { bytesName } = this.#version
     const fills = this.#world.fills.get(bytesName) ?? new Set()
     this.#world.fills.set(bytesName, fills.add(fill))

@@ -7,6 +7,7 @@ import { randomUUID } from 'node:crypto'
 import type { CancelSignal } from '../primitives/cancel.ts'
 import { monotonic } from '../primitives/clock.ts'
 import type { RedisConfig } from '../config/redis.ts'
+import { HeldLease } from './held-lease.ts'
 import type { Claim, Lease, LeasedRun, Leases, WaitEnd } from './lease.ts'
 import { isAnswer } from './redis-link.ts'
 import type { RedisLink } from './redis-link.ts'
@@ -100,10 +101,6 @@ export class RedisLeases implements Leases {
     return config.leaseWaitMs > 0 && link.isUp && !isAlone() && monotonic() >= this.#refusedUntil
   }
 
-  canShare(objectBytes: number): boolean {
-    return objectBytes <= this.#options.config.maxItemBytes
-  }
-
   async claim(name: string, run: LeasedRun): Promise<Claim> {
     const token = this.#nextToken()
     const last = await this.#ask(name, token, run, 'claim')
@@ -122,20 +119,24 @@ export class RedisLeases implements Leases {
     return (await this.#ask(name, this.#node, { first: index, last: index }, 'look')) === TAKEN
   }
 
-  async wait(name: string, index: number, { signal, isThere }: WaitEnd): Promise<void> {
+  async wait(name: string, index: number, { signal, isThere }: WaitEnd): Promise<boolean> {
     const startedAt = monotonic()
     const leftMs = this.#patienceFor(name, startedAt)
     const until = startedAt + leftMs
+    let isPatient = false
     for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(LONGEST_PAUSE_MS, pauseMs * 1.5)) {
       const restMs = until - monotonic()
       if (restMs <= 0 || signal?.isCancelled === true) break
       await pause(Math.min(restMs, pauseMs), signal)
       const [isStillTaken, isHere] = await Promise.all([this.isTaken(name, index), isThere?.()])
-      if (!isStillTaken || isHere === true) break
+      if (isStillTaken && isHere !== true) continue
+      isPatient = true
+      break
     }
     const at = monotonic()
     if (this.#patience.size >= MAX_REMEMBERED) this.#patience.clear()
     this.#patience.set(name, { leftMs: Math.max(0, leftMs - (at - startedAt)), at })
+    return isPatient
   }
 
   close(): void {
@@ -196,53 +197,6 @@ export class RedisLeases implements Leases {
   #send(script: string, name: string, ...args: readonly (string | number)[]): Promise<unknown> {
     const { config, link } = this.#options
     return link.askLeave('eval', script, 1, `${config.keyPrefix}l:{${name}}`, ...args)
-  }
-}
-
-interface LeaseUse {
-  readonly renew: (left: LeasedRun) => void
-  readonly release: (openMs: number) => void
-  readonly onEnd: () => void
-}
-
-class HeldLease implements Lease {
-  readonly #use: LeaseUse
-  readonly #last: number
-  #first: number
-  #kept: Promise<unknown> = Promise.resolve()
-  #isReleased = false
-
-  constructor({ first, last }: LeasedRun, use: LeaseUse) {
-    this.#use = use
-    this.#first = first
-    this.#last = last
-  }
-
-  renew(): void {
-    this.#use.renew({ first: this.#first, last: this.#last })
-  }
-
-  passed(index: number, kept: Promise<void> | undefined): void {
-    this.#kept = this.#pass(index, Promise.all([this.#kept, kept]))
-  }
-
-  release(openMs = 0): void {
-    if (this.#isReleased) return
-    this.#isReleased = true
-    void this.#end(openMs)
-  }
-
-  /** What is kept is found; what could not be kept is not to be waited for either. */
-  async #pass(index: number, kept: Promise<unknown>): Promise<void> {
-    await kept
-    this.#first = Math.max(this.#first, index + 1)
-    if (!this.#isReleased && this.#first <= this.#last) this.renew()
-  }
-
-  async #end(openMs: number): Promise<void> {
-    await this.#kept
-    this.#use.onEnd()
-    this.#use.release(openMs)
   }
 }
 

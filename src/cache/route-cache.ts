@@ -8,7 +8,7 @@ import { FillMemory, SLICES_OF_A_FILL } from './fill-memory.ts'
 import { inspect } from './inspect.ts'
 import type { Inspected } from './inspect.ts'
 import { digest, headKey, nameOfBytes, variantKey } from './key.ts'
-import type { Leases } from './lease.ts'
+import type { Circle } from './lease.ts'
 import { LookupTally } from './lookup-tally.ts'
 import { ObjectSlices } from './object-slices.ts'
 import type { FetchRange, Fills, SliceSettings } from './object-slices.ts'
@@ -51,11 +51,17 @@ export interface RouteWorld {
   readonly memory: FillMemory
   readonly settings: SliceSettings
   readonly tally: LookupTally
-  /** Undefined where no other node can find what this one keeps. */
-  readonly leases?: Leases | undefined
+  /** Those who agree who fetches what, the nearest first. */
+  readonly circles?: readonly Circle[]
 }
 
-/** What another node has kept of an object. */
+export interface WantedHead {
+  /** Of the request that it is for. */
+  readonly headers: IncomingHttpHeaders
+  readonly isWanted: (lookup: Lookup) => boolean
+}
+
+/** What another has kept of an object. */
 export interface FoundElsewhere {
   readonly stored: StoredHead
   readonly askedAt: number
@@ -133,10 +139,10 @@ export class RouteCache {
       this.#world.tiers.put(variantKey(base, stored.selecting), entry)
   }
 
-  /** Undefined where what others bring could not be had, or is not believed just now. */
-  get leases(): Leases | undefined {
-    const { leases, tiers } = this.#world
-    return leases?.isOn !== true || tiers.isInDoubt ? undefined : leases
+  /** Those whose heads could be had, and are believed just now. */
+  get circles(): readonly Circle[] {
+    const { circles = [], tiers } = this.#world
+    return tiers.isInDoubt ? [] : circles.filter(({ leases }) => leases.isOn)
   }
 
   /** What a lease on the head of an object goes by. */
@@ -144,18 +150,18 @@ export class RouteCache {
     return digest(this.nameOf(name))
   }
 
-  /** Settles when other nodes can find the head that was kept last, or never will. */
-  shared(name: ObjectName): Promise<void> | undefined {
-    return this.#world.tiers.shared(this.nameOf(name))
+  /** Settles when others can find the head that was kept last, or never will. */
+  shared(name: ObjectName, circle: Circle): Promise<void> | undefined {
+    return this.#world.tiers.shared(this.nameOf(name), circle)
   }
 
-  /** What other nodes have kept meanwhile, for a request with these fields, if it is wanted. */
+  /** What others have kept meanwhile, for a request with these fields, if it is wanted. */
   async lookElsewhere(
     name: ObjectName,
-    headers: IncomingHttpHeaders,
-    isWanted: (lookup: Lookup) => boolean,
+    circle: Circle,
+    { headers, isWanted }: WantedHead,
   ): Promise<FoundElsewhere | undefined> {
-    const found = await this.#world.tiers.getShared(this.nameOf(name), (it) => {
+    const found = await this.#world.tiers.getShared(this.nameOf(name), circle, (it) => {
       const lookup = lookupOf(it)
       const { stored } = lookup
       return stored !== undefined && selects(stored.selecting, headers) && isWanted(lookup)

@@ -70,6 +70,8 @@ export interface Swept {
 
 export interface Tier {
   readonly name: TierName
+  /** The other threads of this process find what is put here. */
+  readonly isCommon?: boolean
   /** Where other nodes find what is put here: how they agree who fetches it. */
   readonly leases?: Leases
   /**

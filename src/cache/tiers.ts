@@ -3,7 +3,7 @@
 
 import { Bans } from './bans.ts'
 import type { Ban } from './ban.ts'
-import type { Leases } from './lease.ts'
+import type { Circle, Leases } from './lease.ts'
 import type { Entry, Tier, TierName } from './tier.ts'
 import { ownBytes } from './tier.ts'
 
@@ -50,12 +50,17 @@ export class Tiers {
   readonly bans = new Bans()
   #tiers: readonly Tier[]
   #limits: TierLimits
+  readonly #threads: Leases | undefined
+  #circles: readonly Circle[]
   /** What the tiers that take their time do not show yet; without an entry, it is being removed. */
   readonly #pending = new Map<string, Pending>()
 
-  constructor(tiers: readonly Tier[], limits: TierLimits) {
+  /** `threads` is how those of this process agree; undefined where there is one. */
+  constructor(tiers: readonly Tier[], limits: TierLimits, threads?: Leases) {
     this.#tiers = tiers
     this.#limits = limits
+    this.#threads = threads
+    this.#circles = this.#drawCircles()
   }
 
   /** In their order. */
@@ -63,15 +68,16 @@ export class Tiers {
     return this.#tiers
   }
 
-  /** Where nodes agree who fetches what; undefined where no other node finds what is kept here. */
-  get leases(): Leases | undefined {
-    return this.#tiers.find(({ leases }) => leases !== undefined)?.leases
+  /** Those who agree who fetches what, the nearest first. */
+  get circles(): readonly Circle[] {
+    return this.#circles
   }
 
   /** From now on. What was asked of the others before may still come. */
   replace(tiers: readonly Tier[], limits: TierLimits): void {
     this.#tiers = tiers
     this.#limits = limits
+    this.#circles = this.#drawCircles()
   }
 
   get isInDoubt(): boolean {
@@ -125,20 +131,30 @@ export class Tiers {
     return undefined
   }
 
-  /** What other nodes may have put, though a faster tier has something older. Only what is wanted is promoted. */
-  async getShared(key: string, isWanted: (found: Found) => boolean): Promise<Found | undefined> {
-    const depth = this.#tiers.findIndex(({ leases }) => leases !== undefined)
-    const tier = this.#tiers[depth]
+  /** What others may have put, though a faster tier has something older. Only what is wanted is promoted. */
+  async getShared(
+    key: string,
+    circle: Circle,
+    isWanted: (found: Found) => boolean,
+  ): Promise<Found | undefined> {
     const from = this.#trustedFrom()
-    if (tier === undefined || from === Number.POSITIVE_INFINITY) return undefined
-    // It has been looked for and counted before.
-    const got = await Promise.resolve(this.#glance(tier, key)).catch(missing)
-    return this.#judge(key, trusted(got, from), tier, depth, isWanted)
+    if (from === Number.POSITIVE_INFINITY) return undefined
+    for (const tier of circle.tiers) {
+      // It has been looked for and counted before.
+      const got = await Promise.resolve(this.#glance(tier, key)).catch(missing)
+      const depth = this.#tiers.indexOf(tier)
+      const found = this.#judge(key, trusted(got, from), tier, depth, isWanted)
+      if (found !== undefined) return found
+    }
+    return undefined
   }
 
-  /** Settles when other nodes can have what was put last, or never will; undefined where they can by now. */
-  shared(key: string): Promise<void> | undefined {
-    return this.#pending.get(key)?.shared
+  /** Settles when others can have what was put last, or never will; undefined where they can by now. */
+  shared(key: string, { tiers }: Circle): Promise<void> | undefined {
+    const work = this.#pending.get(key)?.work
+    const parts = tiers.filter((tier) => work?.has(tier)).map((tier) => work?.get(tier))
+    const slow = parts.filter((part) => part instanceof Promise)
+    return slow.length < parts.length || slow.length === 0 ? undefined : Promise.race(slow)
   }
 
   /** Without reading it and without waiting: true only where it is known for sure. */
@@ -156,14 +172,11 @@ export class Tiers {
 
   put(key: string, entry: Entry): void {
     const takers = this.#tiers.filter((tier) => this.#accepts(tier, entry))
-    const work = takers.map((tier) => tier.put(key, entry))
-    const shared = work[takers.findIndex(({ leases }) => leases !== undefined)]
-    this.#settle(key, entry, work, shared instanceof Promise ? shared : undefined)
+    this.#settle(key, entry, new Map(takers.map((tier) => [tier, tier.put(key, entry)])))
   }
 
   remove(key: string): void {
-    const work = this.#tiers.map((tier) => tier.remove(key))
-    this.#settle(key, undefined, work)
+    this.#settle(key, undefined, new Map(this.#tiers.map((tier) => [tier, tier.remove(key)])))
   }
 
   /** When what was put so far is written, or let go. */
@@ -180,13 +193,8 @@ export class Tiers {
   }
 
   /** From now on it is so, though the slower tiers are still at it; what they cannot keep they drop. */
-  #settle(
-    key: string,
-    entry: Entry | undefined,
-    work: readonly (void | Promise<void>)[],
-    shared?: Promise<void>,
-  ): void {
-    const slow = work.filter((part) => part instanceof Promise)
+  #settle(key: string, entry: Entry | undefined, work: Pending['work']): void {
+    const slow = [...work.values()].filter((part) => part instanceof Promise)
     if (slow.length === 0) return
     const loan = entry?.kind === 'slice' ? entry.lender?.lend() : undefined
     const forget = (): void => {
@@ -194,7 +202,7 @@ export class Tiers {
       if (this.#pending.get(key) === pending) this.#pending.delete(key)
     }
     const written = Promise.allSettled(slow).then(forget)
-    const pending: Pending = { entry, written, shared }
+    const pending: Pending = { entry, written, work }
     this.#pending.set(key, pending)
   }
 
@@ -269,10 +277,27 @@ export class Tiers {
     }
   }
 
+  #drawCircles(): readonly Circle[] {
+    const common = this.#tiers.filter(({ isCommon }) => isCommon === true)
+    const threads = common.length === 0 ? [] : this.#circleOf(this.#threads, common)
+    return [...threads, ...this.#tiers.flatMap((tier) => this.#circleOf(tier.leases, [tier]))]
+  }
+
+  #circleOf(leases: Leases | undefined, tiers: readonly Tier[]): readonly Circle[] {
+    if (leases === undefined) return []
+    const canShare = (objectBytes: number): boolean =>
+      tiers.some((tier) => this.#keeps(tier, objectBytes))
+    return [{ leases, tiers, canShare }]
+  }
+
   /** A head is small whatever its object is. */
-  #accepts({ name }: Tier, entry: Entry): boolean {
+  #accepts(tier: Tier, entry: Entry): boolean {
+    return entry.kind === 'head' || this.#keeps(tier, entry.objectBytes)
+  }
+
+  #keeps({ name }: Tier, objectBytes: number): boolean {
     const max = this.#limits.maxObjectBytes[name]
-    return entry.kind === 'head' || max === undefined || entry.objectBytes <= max
+    return max === undefined || objectBytes <= max
   }
 }
 
@@ -284,8 +309,8 @@ interface Pending {
   readonly entry: Entry | undefined
   /** Never rejects. */
   readonly written: Promise<void>
-  /** As far as other nodes see it. Never rejects. */
-  readonly shared: Promise<void> | undefined
+  /** Of each tier that was told; none rejects. */
+  readonly work: ReadonlyMap<Tier, void | Promise<void>>
 }
 
 function always(): boolean {

@@ -33,13 +33,14 @@ function configOf(server: object, ...buckets: object[]): Config {
 }
 
 async function compiled(config: Config, look: (compiled: Compiled) => void): Promise<void> {
+  const shared = new Shared(createSharedMemory(config, 1), 0)
   const result = compile({
     config,
     cache: undefined,
     limits: undefined,
-    store: new LiveStore({ random: Math.random, emit: () => undefined }),
+    store: new LiveStore({ random: Math.random, emit: () => undefined, shared }),
     holdings: new Holdings(),
-    shared: new Shared(createSharedMemory(config, 1), 0),
+    shared,
     random: () => 0,
     emit: () => undefined,
   })

@@ -119,7 +119,8 @@ function originOf(bucket: BucketConfig, options: CompileOptions): Origin {
 function originKey(bucket: BucketConfig, options: CompileOptions): string {
   const { shared, store } = options
   const lent = [shared.originSlotsOf(bucket), roomOf(bucket, options)]
-  return fingerprint([bucket.name, bucket.s3, ...lent.map((thing) => store.numberOf(thing))])
+  const numbers = lent.map((thing) => store.numberOf(thing))
+  return fingerprint([bucket.name, bucket.s3, numbers, shared.replicaIdsOf(bucket)])
 }
 
 /** For bodies whose length is still to be found out. */

@@ -61,10 +61,15 @@ export function allocateLimits(
   const { maxKeys } = config.rateLimiting
   if (!hasLimits(config)) return known
   if (known === undefined) {
-    return allocateSpent(maxKeys, new Uint32Array(new Uint8Array(randomBytes(16)).buffer))
+    return allocateSpent(maxKeys, createSecret())
   }
   const isFitting = roomOf(known) === Math.ceil(maxKeys / 8) * 8
   return isFitting ? known : resizeSpent(known, maxKeys, Math.random)
+}
+
+/** For hashes that nobody outside can foresee. */
+export function createSecret(): Uint32Array {
+  return new Uint32Array(new Uint8Array(randomBytes(16)).buffer)
 }
 
 /** The way to the other nodes. */

@@ -19,7 +19,7 @@ import { LiveStore } from './store.ts'
 
 export type { RouteDescription } from './describe.ts'
 export type { LimitAccount, LimitReport } from './limits.ts'
-export { createSharedMemory, forgetThread, nextSharedMemory, Shared } from './shared.ts'
+export { backendsIn, createSharedMemory, forgetThread, nextSharedMemory, Shared } from './shared.ts'
 export type { SharedMemory } from './shared.ts'
 export { restartProblems } from './restart.ts'
 
@@ -66,7 +66,7 @@ export class Live {
     guard.follow(config.server.limits)
     this.#watch = watchLoop((look) => guard.look(look))
     this.#cache = config.cache.enabled
-      ? openCache(config.cache, useOf(config, this.#store), options.emit)
+      ? openCache(config.cache, useOf(config, this.#store, options.shared), options.emit)
       : undefined
     this.#current = this.#compile(config, generation, this.#cache)
     this.#snapshot = this.#current.snapshot
@@ -99,7 +99,7 @@ export class Live {
     const known = this.#cache
     const opened =
       known === undefined && config.cache.enabled
-        ? openCache(config.cache, useOf(config, this.#store), emit)
+        ? openCache(config.cache, useOf(config, this.#store, this.#options.shared), emit)
         : undefined
     const cache = known ?? opened
     let next: Generation
@@ -110,7 +110,7 @@ export class Live {
       throw error
     }
     const [change] = await Promise.all([
-      known?.prepare(config.cache, useOf(config, this.#store)),
+      known?.prepare(config.cache, useOf(config, this.#store, this.#options.shared)),
       next.probe(),
     ])
     return {
@@ -200,8 +200,9 @@ export class Live {
   }
 }
 
-function useOf(config: Config, { redisNews }: LiveStore): CacheUse {
-  return { softMs: softMsOf(config), maxBytesOf: maxBytesOf(config), redisNews }
+function useOf(config: Config, { redisNews }: LiveStore, shared: Shared): CacheUse {
+  const { leases: threadLeases } = shared
+  return { softMs: softMsOf(config), maxBytesOf: maxBytesOf(config), redisNews, threadLeases }
 }
 
 function maxBytesOf({ buckets }: Config): (bucket: string) => number | undefined {

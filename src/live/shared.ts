@@ -3,14 +3,28 @@
 // for the server and one for every bucket, which stays the same for as long as it is needed, whatever
 // the configuration becomes.
 
+import { randomUUID } from 'node:crypto'
+
 import { clearLane, createLaneMemory, isEmpty, LaneCount } from '../primitives/lanes.ts'
 import type { LaneMemory } from '../primitives/lanes.ts'
 import { createPaceMemory, SharedPaces } from '../primitives/byte-pace.ts'
 import { SharedSlots, SLOT_ROWS, SLOT_WORDS } from '../primitives/shared-slots.ts'
 import type { BucketConfig } from '../config/buckets.ts'
 import type { Config } from '../config/config.ts'
+import { allocateLeases, LeaseTable } from '../primitives/lease-table.ts'
+import type { LeaseMemory } from '../primitives/lease-table.ts'
 import type { SpentMemory } from '../primitives/spent-table.ts'
-import { allocateLimits } from './limits.ts'
+import { ThreadLeases } from '../cache/cache.ts'
+import {
+  allocateReplica,
+  healthOf,
+  leaveReplica,
+  placeOf,
+  SharedReplica,
+} from '../origin/origin.ts'
+import type { ReplicaMemory, SharedReplicas } from '../origin/origin.ts'
+import type { Backends } from '../proxy/proxy.ts'
+import { allocateLimits, createSecret } from './limits.ts'
 
 export interface SharedMemory {
   readonly threads: number
@@ -20,6 +34,10 @@ export interface SharedMemory {
   readonly paces: SharedArrayBuffer | undefined
   /** Of the rates that are limited; undefined where none ever was. */
   readonly spent: SpentMemory | undefined
+  /** Who fetches what; undefined for a thread that is alone. */
+  readonly leases: LeaseMemory | undefined
+  /** What is known of replicas, by what they are; of none by a thread that is alone. */
+  readonly replicas: ReadonlyMap<string, ReplicaMemory>
 }
 
 const SERVER_ROWS = 1
@@ -27,11 +45,14 @@ const SERVER_ROWS = 1
 const REQUESTS_ROW = 0
 const ORIGIN_ROW = 1
 const BUCKET_ROWS = 1 + SLOT_ROWS
+/** Of what is under way at one time, in all threads; what is more than that is not agreed on. */
+const MAX_LEASES = 16_384
 
 export function createSharedMemory(config: Config, threads: number): SharedMemory {
   const server = createLaneMemory({ rows: SERVER_ROWS, lanes: threads, common: 0 })
-  const nothing = { threads, server, buckets: new Map(), paces: undefined, spent: undefined }
-  return nextSharedMemory(nothing, config)
+  const leases = threads > 1 ? allocateLeases(threads, MAX_LEASES, createSecret()) : undefined
+  const nothing = { paces: undefined, spent: undefined, buckets: new Map(), replicas: new Map() }
+  return nextSharedMemory({ threads, server, leases, ...nothing }, config)
 }
 
 /** What a new configuration needs, too. What is counted in goes on, and is counted in all the same. */
@@ -48,7 +69,34 @@ export function nextSharedMemory(known: SharedMemory, config: Config): SharedMem
     buckets: new Map([...stillCounted, ...wanted]),
     paces: known.paces ?? (isPaced ? createPaceMemory() : undefined),
     spent: allocateLimits({ rateLimiting, buckets }, known.spent),
+    leases: known.leases,
+    replicas: known.threads > 1 ? nextReplicas(known, config) : new Map(),
   }
+}
+
+function nextReplicas(
+  { threads, replicas }: SharedMemory,
+  { buckets }: Config,
+): SharedMemory['replicas'] {
+  const places = buckets.flatMap(({ name, s3 }) => s3.replicas.map((one) => placeOf(name, one)))
+  return new Map(
+    places.map((place) => [place, replicas.get(place) ?? allocateReplica(threads, randomUUID())]),
+  )
+}
+
+/** How the replicas of all buckets are, as all threads see it. */
+export function backendsIn({ replicas }: SharedMemory, { buckets }: Config): Backends {
+  const healths = buckets.map(({ name, s3 }) => {
+    const isProbed = s3.healthCheck !== undefined
+    const ofBucket = s3.replicas.flatMap((replica) => {
+      const memory = replicas.get(placeOf(name, replica))
+      // It is only looked at: whose lane that is does not matter.
+      const state = memory && new SharedReplica(memory, 0, Math.random)
+      return state === undefined ? [] : [[replica.name, healthOf(state, isProbed)] as const]
+    })
+    return [name, Object.fromEntries(ofBucket)] as const
+  })
+  return Object.fromEntries(healths)
 }
 
 function createBucketMemory(threads: number): LaneMemory {
@@ -56,14 +104,19 @@ function createBucketMemory(threads: number): LaneMemory {
 }
 
 /** A thread has ended: what it held is free again. */
-export function forgetThread({ server, buckets }: SharedMemory, lane: number): void {
-  for (const memory of [server, ...buckets.values()]) clearLane(memory, lane)
+export function forgetThread(memory: SharedMemory, lane: number): void {
+  const { server, buckets, leases, replicas } = memory
+  for (const counted of [server, ...buckets.values()]) clearLane(counted, lane)
+  if (leases !== undefined) new LeaseTable(leases, lane, Math.random).clear(lane)
+  for (const replica of replicas.values()) leaveReplica(replica, lane)
 }
 
 /** The memory as one thread has it. */
-export class Shared {
+export class Shared implements SharedReplicas {
   readonly requests: LaneCount
-  readonly #lane: number
+  /** How this thread agrees with the others who fetches what; undefined where there are none. */
+  readonly leases: ThreadLeases | undefined
+  readonly lane: number
   #memory: SharedMemory
   #paces: SharedPaces | undefined
   /** One for each bucket, whatever its limit is now: those who wait here wait in one line. */
@@ -71,8 +124,10 @@ export class Shared {
 
   constructor(memory: SharedMemory, lane: number) {
     this.#memory = memory
-    this.#lane = lane
+    this.lane = lane
     this.requests = new LaneCount(memory.server, 0, lane)
+    this.leases =
+      memory.leases && new ThreadLeases({ memory: memory.leases, lane, random: Math.random })
     this.adopt(memory)
   }
 
@@ -94,8 +149,17 @@ export class Shared {
     return this.#memory.spent
   }
 
+  memoryOf(place: string): ReplicaMemory | undefined {
+    return this.#memory.replicas.get(place)
+  }
+
+  /** Which pieces of memory the replicas of a bucket have. */
+  replicaIdsOf({ name, s3 }: BucketConfig): readonly (string | undefined)[] {
+    return s3.replicas.map((replica) => this.memoryOf(placeOf(name, replica))?.id)
+  }
+
   requestsOf(bucket: string): LaneCount {
-    return new LaneCount(this.#memoryOf(bucket), REQUESTS_ROW, this.#lane)
+    return new LaneCount(this.#memoryOf(bucket), REQUESTS_ROW, this.lane)
   }
 
   /** Undefined where the origin gets as many requests as come. Its limits are those of `adjust`. */
@@ -107,7 +171,7 @@ export class Shared {
       memory: this.#memoryOf(name),
       row: ORIGIN_ROW,
       word: 0,
-      lane: this.#lane,
+      lane: this.lane,
       limit: slots.maxRequests,
       queueSize: slots.queueSize,
     })

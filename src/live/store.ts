@@ -15,15 +15,19 @@ import type { OriginCounts } from '../exchange/counts.ts'
 import { LoadGuard } from '../exchange/load-guard.ts'
 import type { LoadGuardOptions } from '../exchange/load-guard.ts'
 import { OriginTally, ReplicaStore } from '../origin/origin.ts'
-import type { Origin } from '../origin/origin.ts'
+import type { Origin, SharedReplicas } from '../origin/origin.ts'
 import type { CachedOrigin } from '../proxy/proxy.ts'
 import { LimitStore } from './limits.ts'
 
 /** What bodies whose length is still to be found out may take of buckets that are not cached. */
 const UNCACHED_ROOM_BYTES = 32 * 1024 * 1024
 
+export interface LiveStoreOptions extends LoadGuardOptions {
+  readonly shared: SharedReplicas
+}
+
 export class LiveStore {
-  readonly replicas = new ReplicaStore()
+  readonly replicas: ReplicaStore
   readonly origins = new Commons<Origin>((origin) => origin.retire())
   readonly cached = new Commons<CachedOrigin>(() => undefined)
   readonly authenticators = new Commons<Authenticator>((one) => one.close())
@@ -44,7 +48,8 @@ export class LiveStore {
   /** Who knows whether there is time for a request. */
   readonly guard: LoadGuard
 
-  constructor(options: LoadGuardOptions) {
+  constructor(options: LiveStoreOptions) {
+    this.replicas = new ReplicaStore(options.shared)
     this.guard = new LoadGuard(options)
   }
 

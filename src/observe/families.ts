@@ -101,7 +101,7 @@ const TABLE = {
   ),
   sluice_replica_healthy: gauge('1 where /ready calls the replica healthy.', REPLICA),
   sluice_circuit_breaker_state: gauge(
-    '0 closed, 1 half-open, 2 open: the worst that a thread sees.',
+    '0 closed, 1 half-open, 2 open, for all threads.',
     REPLICA,
     () => true,
   ),

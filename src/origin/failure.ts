@@ -1,23 +1,26 @@
 // The origin let us down. No client ever sees one: a failure is either overcome by another
 // attempt or turned into a refusal.
 
-export type FailureKind =
-  | 'connect'
-  | 'dns'
-  | 'tls'
-  | 'reset'
-  | 'timeout'
-  | 'stall'
-  | 'truncated'
-  | 'protocol'
-  | 'server-error'
-  | 'throttled'
-  | 'misconfigured'
-  | 'credentials'
-  | 'other-version'
-  | 'unavailable'
-  | 'busy'
-  | 'cancelled'
+export const FAILURE_KINDS = [
+  'connect',
+  'dns',
+  'tls',
+  'reset',
+  'timeout',
+  'stall',
+  'truncated',
+  'protocol',
+  'server-error',
+  'throttled',
+  'misconfigured',
+  'credentials',
+  'other-version',
+  'unavailable',
+  'busy',
+  'cancelled',
+] as const
+
+export type FailureKind = (typeof FAILURE_KINDS)[number]
 
 export interface FailureDetails {
   readonly status?: number | undefined

@@ -1,10 +1,15 @@
 // Active probes: each replica is asked at an interval whether it still answers, and a few results
-// in a row change what is believed of it. The first result is believed at once.
+// in a row change what is believed of it. The first result is believed at once. Of several threads one
+// asks, and all believe it; another takes its place when it leaves, or does not ask any more.
 
 import { Cancellation } from '../primitives/cancel.ts'
 import type { HealthCheckConfig } from '../config/s3.ts'
 import type { Emit } from '../exchange/event.ts'
-import type { Health, Replica } from './replica.ts'
+import type { Health } from './replica-record.ts'
+import type { Replica } from './replica.ts'
+
+/** Beyond the interval and the patience of a probe: who has not asked for so long does not. */
+const LATE_MS = 2000
 
 export class HealthCheck {
   readonly #replica: Replica
@@ -22,18 +27,27 @@ export class HealthCheck {
     this.#emit = emit
   }
 
-  /** Settles with the first result. */
-  start(): Promise<void> {
-    return this.#round()
+  /** Settles with the first result, whoever asked for it. */
+  async start(): Promise<void> {
+    await this.#round()
+    await this.#replica.probing.known(() => !this.#stopped.isCancelled)
   }
 
   stop(): void {
     clearTimeout(this.#timer)
     this.#stopped.cancel()
+    this.#replica.probing.leaveProbing(this)
   }
 
   async #round(): Promise<void> {
-    const { key, timeoutMs, intervalMs } = this.#config
+    const { timeoutMs, intervalMs } = this.#config
+    if (this.#replica.probing.mayProbe(this, intervalMs + timeoutMs + LATE_MS)) await this.#probe()
+    if (this.#stopped.isCancelled) return
+    this.#timer = setTimeout(() => void this.#round(), intervalMs).unref()
+  }
+
+  async #probe(): Promise<void> {
+    const { key, timeoutMs } = this.#config
     const stopped = this.#stopped
     try {
       await this.#replica.probe(key, { timeoutMs, signal: stopped })
@@ -43,8 +57,6 @@ export class HealthCheck {
       const reason = error instanceof Error ? error.message : String(error)
       if (!stopped.isCancelled) this.#learn(false, reason)
     }
-    if (stopped.isCancelled) return
-    this.#timer = setTimeout(() => void this.#round(), intervalMs).unref()
   }
 
   #learn(isGood: boolean, reason?: string): void {

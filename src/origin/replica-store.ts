@@ -4,28 +4,62 @@
 
 import { Commons } from '../primitives/commons.ts'
 import type { Holdings } from '../primitives/commons.ts'
+import type { ReplicaConfig } from '../config/s3.ts'
 import { fingerprint } from '../config/transfer.ts'
-import { endpointOf, ReplicaRecord } from './replica.ts'
+import { endpointOf } from './replica.ts'
 import type { ReplicaOptions } from './replica.ts'
+import { ReplicaRecord } from './replica-record.ts'
 import type { S3Endpoint } from './s3-endpoint.ts'
+import { SharedReplica } from './shared-replica.ts'
+import type { ReplicaMemory } from './shared-replica.ts'
+
+/** Where what is known of replicas lies that all threads know together. */
+export interface SharedReplicas {
+  readonly lane: number
+  /** By `placeOf`; undefined where a thread is alone. */
+  memoryOf(place: string): ReplicaMemory | undefined
+}
+
+/** What a replica is known by, whatever else is said of it. */
+export function placeOf(bucket: string, config: ReplicaConfig): string {
+  const { name, bucket: copy, region, endpoint, addressing, keyPrefix, credentials } = config
+  return fingerprint([bucket, name, copy, region, endpoint, addressing, keyPrefix, credentials])
+}
 
 export class ReplicaStore {
+  readonly #shared: SharedReplicas | undefined
   readonly #endpoints = new Commons<S3Endpoint>((endpoint) => endpoint.retire())
   readonly #records = new Commons<ReplicaRecord>(() => undefined)
+
+  constructor(shared?: SharedReplicas) {
+    this.#shared = shared
+  }
 
   take(
     { config, bucket, emit }: Pick<ReplicaOptions, 'config' | 'bucket' | 'emit'>,
     holdings: Holdings,
   ): { readonly endpoint: S3Endpoint; readonly record: ReplicaRecord } {
-    const { name, bucket: copy, region, endpoint: at, addressing, keyPrefix, credentials } = config
     // How often it is chosen, and how long it is waited for, is no matter of the way to it.
     const { priority: _p, weight: _w, timeoutMs: _t, ...way } = config
-    const place = fingerprint([bucket, name, copy, region, at, addressing, keyPrefix, credentials])
     return {
       endpoint: holdings.take(this.#endpoints, fingerprint([bucket, way]), () =>
         endpointOf({ config, bucket, emit }),
       ),
-      record: holdings.take(this.#records, place, () => new ReplicaRecord()),
+      record: this.#recordOf(placeOf(bucket, config), holdings),
     }
+  }
+
+  #recordOf(place: string, holdings: Holdings): ReplicaRecord {
+    const memory = this.#shared?.memoryOf(place)
+    if (this.#shared === undefined || memory === undefined) {
+      return holdings.take(this.#records, place, () => new ReplicaRecord())
+    }
+    const { lane } = this.#shared
+    // Of one that was away the other threads may know nothing any more.
+    return holdings.take(
+      this.#records,
+      `${place} ${memory.id}`,
+      () => new ReplicaRecord(new SharedReplica(memory, lane, Math.random)),
+    )
   }
 }

@@ -1,33 +1,18 @@
 // One copy of the bucket, and what is known of it over time: breaker, requests in flight, latency,
 // and what the active probes say.
 
-import { admit, createBreaker, openForMs, settle, wouldAdmit } from '../primitives/breaker.ts'
-import type {
-  Admission,
-  Breaker,
-  BreakerPolicy,
-  BreakerState,
-  Outcome,
-} from '../primitives/breaker.ts'
+import { admit, openForMs, settle, wouldAdmit } from '../primitives/breaker.ts'
+import type { Admission, BreakerPolicy, BreakerState, Outcome } from '../primitives/breaker.ts'
 import { monotonic } from '../primitives/clock.ts'
-import { createPeakEwma, latencyAt, observeLatency } from '../primitives/peak-ewma.ts'
+import { latencyAt, observeLatency } from '../primitives/peak-ewma.ts'
 import type { ReplicaConfig } from '../config/s3.ts'
 import type { Emit } from '../exchange/event.ts'
 import { OriginFailure } from './failure.ts'
 import type { AskLimits, ObjectAnswer, ObjectQuestion } from './question.ts'
+import { healthOf, ReplicaRecord } from './replica-record.ts'
+import type { Health, ReplicaState } from './replica-record.ts'
 import { S3Endpoint } from './s3-endpoint.ts'
 import { ReplicaTally } from './tally.ts'
-
-export type Health = 'probing' | 'healthy' | 'unhealthy'
-
-/** What time has taught of a copy: it outlives the settings under which it was learned. */
-export class ReplicaRecord {
-  readonly breaker = createBreaker()
-  readonly latency = createPeakEwma()
-  inFlight = 0
-  lastFailure: OriginFailure | undefined
-  probed: Health = 'probing'
-}
 
 export interface ReplicaOptions {
   readonly config: ReplicaConfig
@@ -47,7 +32,7 @@ export class Replica {
   readonly tally: ReplicaTally
   readonly #options: ReplicaOptions
   readonly #record: ReplicaRecord
-  readonly #breaker: Breaker
+  readonly #state: ReplicaState
   readonly #endpoint: S3Endpoint
 
   constructor(options: ReplicaOptions) {
@@ -56,7 +41,7 @@ export class Replica {
     this.tally = options.tally ?? new ReplicaTally()
     this.#options = options
     this.#record = record
-    this.#breaker = record.breaker
+    this.#state = record.state
     this.#endpoint = options.endpoint ?? endpointOf(options)
   }
 
@@ -70,38 +55,38 @@ export class Replica {
 
   /** Why it was last to blame; undefined once it has answered again. */
   get lastFailure(): OriginFailure | undefined {
-    return this.#record.lastFailure
+    return this.#state.lastFailure
   }
 
   set lastFailure(failure: OriginFailure | undefined) {
-    this.#record.lastFailure = failure
+    this.#state.lastFailure = failure
   }
 
   /** What active probes say; a replica that is not probed is taken for healthy. */
   get probed(): Health {
-    return this.#options.isProbed ? this.#record.probed : 'healthy'
+    return this.#options.isProbed ? this.#state.probed : 'healthy'
   }
 
   set probed(health: Health) {
-    this.#record.probed = health
+    this.#state.probed = health
+  }
+
+  /** Who probes it, and what is known of that. */
+  get probing(): Pick<ReplicaState, 'mayProbe' | 'leaveProbing' | 'known'> {
+    return this.#state
   }
 
   get name(): string {
     return this.config.name
   }
 
-  /**
-   * A breaker whose time is up does not speak against the replica: it is only a request that can
-   * close it, and none would come where readiness waits for it to close.
-   */
   get health(): Health {
-    if (this.openForMs() > 0 || this.probed === 'unhealthy') return 'unhealthy'
-    return this.#breaker.probesInFlight > 0 ? 'probing' : this.probed
+    return healthOf(this.#state, this.#options.isProbed)
   }
 
   /** An open one whose time is up would let a request through. */
   get breakerState(): BreakerState {
-    const { state } = this.#breaker
+    const { state } = this.#state.breaker
     return state === 'open' && this.openForMs() === 0 ? 'half-open' : state
   }
 
@@ -111,19 +96,24 @@ export class Replica {
   }
 
   wouldAdmit(): boolean {
-    return wouldAdmit(this.#breaker, this.#options.policy, monotonic())
+    const { breaker, now } = this.#state
+    return wouldAdmit(breaker, this.#options.policy, now())
   }
 
   openForMs(): number {
-    return openForMs(this.#breaker, monotonic())
+    const { breaker, now } = this.#state
+    return openForMs(breaker, now())
   }
 
   /** A place for one request, to be given back with `settle` whatever becomes of it. */
   admit(): Admission | undefined {
-    const before = this.#breaker.state
-    const admission = admit(this.#breaker, this.#options.policy, monotonic())
+    const { breaker, now } = this.#state
+    const { before, admission } = breaker.change((own) => {
+      const { epoch } = own
+      return { before: epoch, admission: admit(own, this.#options.policy, now()) }
+    })
     if (admission === undefined) return undefined
-    if (this.#breaker.state !== before) this.#announce()
+    if (admission.epoch !== before) this.#announce('half-open')
     this.inFlight += 1
     return admission
   }
@@ -131,8 +121,12 @@ export class Replica {
   settle(admission: Admission, outcome: Outcome): void {
     this.inFlight -= 1
     if (outcome === 'success') this.lastFailure = undefined
-    const end = { admission, outcome, now: monotonic() }
-    if (settle(this.#breaker, this.#options.policy, end)) this.#announce()
+    const { breaker, now } = this.#state
+    const changedTo = breaker.change((own) => {
+      const hasChanged = settle(own, this.#options.policy, { admission, outcome, now: now() })
+      return hasChanged ? own.state : undefined
+    })
+    if (changedTo !== undefined) this.#announce(changedTo)
   }
 
   ask(question: ObjectQuestion, limits: AskLimits): Promise<ObjectAnswer> {
@@ -157,9 +151,9 @@ export class Replica {
     await this.#endpoint.close()
   }
 
-  #announce(): void {
+  #announce(state: BreakerState): void {
     const { bucket, emit } = this.#options
-    emit({ kind: 'breaker', bucket, replica: this.name, state: this.#breaker.state })
+    emit({ kind: 'breaker', bucket, replica: this.name, state })
   }
 }
 

@@ -1,9 +1,10 @@
 // What was spent, by key, in memory that all threads share: bounded, and whoever has not come for the
 // longest goes first. A key is 64 bits of a keyed hash. It is looked for in one set of eight places,
-// under that set's lock; a lock whose holder has died is taken away from it.
+// under that set's lock.
 
 import { PARTS } from './rate.ts'
 import type { Spent } from './rate.ts'
+import { SharedLock } from './shared-lock.ts'
 
 const WAYS = 8
 /** Of an entry, in 32-bit words: key (2), tick, owner, at (2), count, past (8), and one that is free. */
@@ -17,9 +18,6 @@ const PAST = 7
 /** Before the sets: the secret of the hash (2), an id of this memory (2), the number of sets, and none. */
 const HEADER_WORDS = 8
 const SETS = 4
-const SPINS = 2000
-/** Of a millisecond: nobody holds a lock for so long who lives and is let run. */
-const STEAL_AFTER_NAPS = 20
 
 export type SpentMemory = SharedArrayBuffer
 
@@ -58,18 +56,20 @@ function firstEntryOf(sets: number): number {
   return Math.ceil((HEADER_WORDS + sets * 2) / WORDS) * WORDS
 }
 
+function lockOf(set: number): number {
+  return HEADER_WORDS + set * 2
+}
+
 export class SpentTable implements Spent {
   /** Of the entry that is open. */
   at = 0
   count = 0
   readonly past = new Int32Array(PARTS)
-  readonly #words: Int32Array
+  readonly #words: Int32Array<SharedArrayBuffer>
   readonly #doubles: Float64Array
   readonly #sets: number
   readonly #firstEntry: number
-  /** Odd, and another each time: what a lock is held with. */
-  #ticket: number
-  #lock = 0
+  readonly #lock: SharedLock
   #entry = 0
 
   constructor(memory: SpentMemory, random: () => number) {
@@ -77,7 +77,7 @@ export class SpentTable implements Spent {
     this.#doubles = new Float64Array(memory)
     this.#sets = this.#words[SETS] ?? 0
     this.#firstEntry = firstEntryOf(this.#sets)
-    this.#ticket = Math.floor(random() * 0x7fff_ffff) | 1
+    this.#lock = new SharedLock(this.#words, random)
   }
 
   /** What the hash of keys is to be begun with. */
@@ -95,7 +95,7 @@ export class SpentTable implements Spent {
   /** Finds the key, or makes room for it. What was spent is in the fields until `close`, which must follow. */
   open(low: number, high: number, owner: number): void {
     const set = (low >>> 0) % this.#sets
-    this.#enter(set)
+    this.#lock.enter(lockOf(set))
     const tick = this.#tickOf(set)
     const words = this.#words
     let entry = this.#find(set, low, high)
@@ -121,16 +121,16 @@ export class SpentTable implements Spent {
     for (let index = 0; index < PARTS; index += 1) {
       words[entry + PAST + index] = this.past[index] ?? 0
     }
-    this.#leave()
+    this.#lock.leave()
   }
 
   /** Leaves no trace. What is not known has spent nothing. */
   read(low: number, high: number): Spent {
     const set = (low >>> 0) % this.#sets
-    this.#enter(set)
+    this.#lock.enter(lockOf(set))
     const entry = this.#find(set, low, high)
     if (entry >= 0) this.#load(entry)
-    this.#leave()
+    this.#lock.leave()
     if (entry < 0) return { at: 0, count: 0, past: new Int32Array(PARTS) }
     return { at: this.at, count: this.count, past: this.past.slice() }
   }
@@ -198,37 +198,7 @@ export class SpentTable implements Spent {
   }
 
   #tickOf(set: number): number {
-    const place = HEADER_WORDS + set * 2 + 1
+    const place = lockOf(set) + 1
     return (this.#words[place] = ((this.#words[place] ?? 0) + 1) | 0)
-  }
-
-  #enter(set: number): void {
-    const lock = HEADER_WORDS + set * 2
-    this.#ticket = (this.#ticket + 2) | 0
-    this.#lock = lock
-    if (Atomics.compareExchange(this.#words, lock, 0, this.#ticket) !== 0) this.#wait(lock)
-  }
-
-  /** A holder that has lost its lock to another leaves it to that one. */
-  #leave(): void {
-    Atomics.compareExchange(this.#words, this.#lock, this.#ticket, 0)
-  }
-
-  /** The system may have stopped whoever holds it; a worker that was ended in there never leaves. */
-  #wait(lock: number): void {
-    const words = this.#words
-    let holder = 0
-    for (let naps = 0; ; naps += 1) {
-      for (let spin = 0; spin < SPINS; spin += 1) {
-        if (Atomics.load(words, lock) !== 0) continue
-        if (Atomics.compareExchange(words, lock, 0, this.#ticket) === 0) return
-      }
-      const found = Atomics.load(words, lock)
-      if (found !== holder) naps = 0
-      holder = found
-      if (holder === 0) continue
-      if (naps < STEAL_AFTER_NAPS) Atomics.wait(words, lock, holder, 1)
-      else if (Atomics.compareExchange(words, lock, holder, this.#ticket) === holder) return
-    }
   }
 }

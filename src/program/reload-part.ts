@@ -3,7 +3,6 @@
 import type { Config, Problem } from '../config/config.ts'
 import { packConfig, unpackConfig } from '../config/transfer.ts'
 import type { SharedMemory } from '../live/live.ts'
-import type { Backends } from '../proxy/proxy.ts'
 import type { ProxyThread } from './thread.ts'
 import type { ThreadLine } from './thread-line.ts'
 
@@ -18,8 +17,8 @@ export interface Standing {
 export interface ReloadPart {
   /** What is wrong with it for this thread. Nobody notices that it is ready. */
   prepare(next: Standing): Promise<readonly Problem[]>
-  /** It is in force there, and what its replicas are like. */
-  swap(generation: number): Promise<Backends>
+  /** It is in force there. */
+  swap(generation: number): Promise<void>
   abandon(): Promise<void>
 }
 
@@ -35,19 +34,14 @@ export function localReloadPart(thread: ProxyThread): ReloadPart {
   }
 }
 
-/** `noted` is told what the thread sees as soon as it serves by it. */
-export function reloadPartAt(line: ThreadLine, noted: (backends: Backends) => void): ReloadPart {
+export function reloadPartAt(line: ThreadLine): ReloadPart {
   // The casts: what comes over a line is what `answerReload` of this very program gave to it.
   return {
     prepare: ({ config, ...next }) =>
       line.ask('prepare', [{ ...next, packed: packConfig(config) }], PREPARE_MS) as Promise<
         readonly Problem[]
       >,
-    swap: async (generation) => {
-      const backends = (await line.ask('swap', [generation], SWAP_MS)) as Backends
-      noted(backends)
-      return backends
-    },
+    swap: (generation) => line.ask('swap', [generation], SWAP_MS) as Promise<void>,
     abandon: () => line.ask('abandon', [], SWAP_MS) as Promise<void>,
   }
 }

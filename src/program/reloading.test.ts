@@ -46,11 +46,10 @@ class Part implements ReloadPart {
     return this.#answer()
   }
 
-  async swap(generation: number): Promise<Record<string, never>> {
+  async swap(generation: number): Promise<void> {
     assert.equal(this.#ready?.generation, generation)
     this.did.push(`swap ${generation}`)
     this.generation = generation
-    return {}
   }
 
   async abandon(): Promise<void> {

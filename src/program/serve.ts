@@ -21,7 +21,7 @@ import type { Address } from '../config/server.ts'
 import { packConfig } from '../config/transfer.ts'
 import { countUp } from '../exchange/counts.ts'
 import { RequestIds } from '../http/request-id.ts'
-import { forgetThread } from '../live/live.ts'
+import { backendsIn, forgetThread } from '../live/live.ts'
 import {
   openObserver,
   readKeyRefreshes,
@@ -31,7 +31,7 @@ import {
   readReloads,
 } from '../observe/observe.ts'
 import type { Observer, Reading } from '../observe/observe.ts'
-import type { Backends, Status } from '../proxy/proxy.ts'
+import type { Status } from '../proxy/proxy.ts'
 import { Threads, usableCores } from '../server/server.ts'
 import { openAudit } from './audit-part.ts'
 import type { AuditPart } from './audit-part.ts'
@@ -227,12 +227,12 @@ async function serveInThreads(
     isCached: () => inForce.config.cache.enabled,
     takeAudit: (...args) => audit.log.take(...args),
   })
-  const threads: Threads = new Threads({
+  const threads = new Threads({
     count,
     port: wanted.port,
     emit: observer.emit,
     spawn: (port, lane) => {
-      const line = lines.connect((backends) => threads.note(lane, backends))
+      const line = lines.connect()
       const { config, ...standing } = inForce.standing
       const level = observer.level()
       return world.spawn({ config: packConfig(config), ...standing, port, line, lane, level })
@@ -244,7 +244,7 @@ async function serveInThreads(
   const status: Status = {
     version: VERSION,
     uptimeSeconds: () => (monotonic() - startedAt) / 1000,
-    backends: () => onlyThoseOf(inForce.config, threads.backends()),
+    backends: () => backendsIn(inForce.standing.memory, inForce.config),
     isDraining: () => isDraining,
   }
   const address = await threads.start()
@@ -298,18 +298,6 @@ async function serveInThreads(
     read,
     drain,
   }
-}
-
-/** What a thread has said of others it may have said before they went. */
-function onlyThoseOf({ buckets }: Config, backends: Backends): Backends {
-  const kept = buckets.map(({ name, s3 }) => {
-    const seen = backends[name] ?? {}
-    return [
-      name,
-      Object.fromEntries(s3.replicas.map((one) => [one.name, seen[one.name] ?? 'probing'])),
-    ]
-  })
-  return Object.fromEntries(kept)
 }
 
 /** Threads share their port, and so would a second Sluice, unnoticed. */

@@ -7,7 +7,7 @@ import type { CacheDesk, Explain, LimitsDesk, Purged, PurgeOrder } from '../admi
 import type { LoggingConfig } from '../config/logging.ts'
 import type { LimitReport, RouteDescription } from '../live/live.ts'
 import type { AuditLog } from '../observe/observe.ts'
-import type { Backends, Explanation, ExplainQuestion } from '../proxy/proxy.ts'
+import type { Explanation, ExplainQuestion } from '../proxy/proxy.ts'
 import { auditArguments } from './audit-part.ts'
 import { partAt } from './cache-part.ts'
 import type { CachePart } from './cache-part.ts'
@@ -66,11 +66,8 @@ export class ThreadDesk {
     return this.#threads.filter(({ line }) => !line.isClosed).map(({ reload }) => reload)
   }
 
-  /**
-   * The end for a thread to be: it is spoken to from now on, and hears it when it listens. `noted` is
-   * told what it sees when its configuration has changed.
-   */
-  connect(noted: (backends: Backends) => void): MessagePort {
+  /** The end for a thread to be: it is spoken to from now on, and hears it when it listens. */
+  connect(): MessagePort {
     const { port1, port2 } = new MessageChannel()
     const line = new ThreadLine(port1)
     line.listen(async (name, args) => {
@@ -78,7 +75,7 @@ export class ThreadDesk {
       // The cast: what `purgeAt` asked.
       return this.desk.purge(args[0] as PurgeOrder)
     })
-    const connected = { line, reload: reloadPartAt(line, noted) }
+    const connected = { line, reload: reloadPartAt(line) }
     this.#threads = [...this.#threads.filter((one) => !one.line.isClosed), connected]
     if (this.#isCached()) void this.#untold.tell(partAt(line))
     return port2
@@ -110,7 +107,7 @@ function describeAt(line: ThreadLine): Promise<readonly RouteDescription[]> {
 
 const EXPLAIN_MS = 10_000
 
-/** Each has a memory of its own, and its own word on the replicas. */
+/** Each has a memory of its own. */
 function explainAt(question: ExplainQuestion): (line: ThreadLine) => Promise<Explanation> {
   // The cast: what the worker's `explain` gave.
   return (line) => line.ask('explain', [question], EXPLAIN_MS) as Promise<Explanation>

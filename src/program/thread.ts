@@ -20,14 +20,7 @@ import type {
 import { openObserver, ThreadMetrics, Traffic } from '../observe/observe.ts'
 import type { AuditTrail, Observer, Reading } from '../observe/observe.ts'
 import { createProxy, explain } from '../proxy/proxy.ts'
-import type {
-  Backends,
-  Explanation,
-  ExplainQuestion,
-  ProxyOptions,
-  Purging,
-  Status,
-} from '../proxy/proxy.ts'
+import type { Explanation, ExplainQuestion, ProxyOptions, Purging, Status } from '../proxy/proxy.ts'
 import { Server } from '../server/server.ts'
 import type { DrainTimes } from '../server/server.ts'
 import { localPart } from './cache-part.ts'
@@ -180,13 +173,12 @@ export class ProxyThread {
   }
 
   /** What was made ready is in force when this returns. */
-  swap(generation: number): Backends {
+  swap(generation: number): void {
     if (this.#readied?.generation === generation) {
       this.#readied.swap()
       this.#readied = undefined
     }
     if (this.generation !== generation) throw new Error('another configuration is ready')
-    return this.backends()
   }
 
   abandon(): void {
@@ -218,10 +210,6 @@ export class ProxyThread {
   /** What is in force here, and how it fares. */
   describe(): readonly RouteDescription[] {
     return this.#live.describe()
-  }
-
-  backends(): Backends {
-    return this.#live.backends()
   }
 
   /** What it has counted. `isFirst` of the threads looks how much there is that all share. */

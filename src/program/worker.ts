@@ -30,8 +30,6 @@ export interface WorkerOrders {
   readonly generation: number
 }
 
-const REPORT_MS = 250
-
 export async function runWorker(port: MessagePort, orders: WorkerOrders): Promise<void> {
   const config = unpackConfig(orders.config)
   const line = new ThreadLine(orders.line)
@@ -73,22 +71,11 @@ export async function runWorker(port: MessagePort, orders: WorkerOrders): Promis
   })
   const drain = async (times: DrainTimes): Promise<void> => {
     const cut = await thread.drain(times, impatience.signal)
-    clearInterval(reports)
     await thread.observer.close()
     tell({ kind: 'drained', cut })
     port.close()
   }
 
-  let told = ''
-  const report = (): void => {
-    const backends = thread.backends()
-    const text = JSON.stringify(backends)
-    if (text === told) return
-    told = text
-    tell({ kind: 'backends', backends })
-  }
-  const reports = setInterval(report, REPORT_MS)
   const address = await thread.listen()
-  report()
   tell({ kind: 'listening', address })
 }

@@ -27,7 +27,7 @@ import type { Plan } from './plan.ts'
 import { Renewals, within } from './renewals.ts'
 import { serveStored } from './serve-stored.ts'
 import type { Served } from './serve-stored.ts'
-import { askAmongNodes } from './shared-asking.ts'
+import { askTogether } from './shared-asking.ts'
 
 /** On whose behalf: an exchange's, or nobody's who waits for an answer. */
 export interface CacheVisit {
@@ -221,12 +221,12 @@ export class CachedOrigin {
     return this.#renewals.isRunning(this.#options.cache.nameOf(plan))
   }
 
-  /** Another node asks for its head just now. Leaves no trace. */
-  isAskedElsewhere(plan: Plan): Promise<boolean> {
+  /** Another thread, or node, asks for its head just now. Leaves no trace. */
+  async isAskedElsewhere(plan: Plan): Promise<boolean> {
     const { cache } = this.#options
-    const { leases } = cache
-    if (leases === undefined) return Promise.resolve(false)
-    return leases.isTaken(cache.leaseName(plan), HEAD_RUN.first)
+    const name = cache.leaseName(plan)
+    const asked = cache.circles.map(({ leases }) => leases.isTaken(name, HEAD_RUN.first))
+    return (await Promise.all(asked)).includes(true)
   }
 
   #startOpening(plan: Plan, { headers, trail }: CachedContext): Opening<Taken> {
@@ -234,7 +234,7 @@ export class CachedOrigin {
     const name = cache.nameOf(plan)
     const isAnswer = this.#answers(headers)
     const opening = new Opening((signal) =>
-      askAmongNodes(cache, { name: plan, headers, held: undefined, isAnswer, signal }, () => {
+      askTogether(cache, { name: plan, headers, held: undefined, isAnswer, signal }, () => {
         const question = firstQuestion(plan, cache.grid)
         return intake.take({ question, plan, headers }, askFor(signal, trail))
       }),
@@ -247,7 +247,7 @@ export class CachedOrigin {
     return opening
   }
 
-  /** Whether what another node has kept would be served to a request at once. */
+  /** Whether what another has kept would be served to a request at once. */
   #answers(headers: IncomingHttpHeaders): (lookup: Lookup) => boolean {
     return (lookup) => this.courseFor(lookup, headers, now()).kind === 'serve'
   }
@@ -347,7 +347,7 @@ export class CachedOrigin {
     const asking = { name: plan, headers, held, isAnswer, signal: undefined }
     // Who wants the word of the origin takes no other's.
     const share = (): Promise<Taken> =>
-      why === 'request' ? ask() : askAmongNodes(cache, asking, ask)
+      why === 'request' ? ask() : askTogether(cache, asking, ask)
     return this.#renewals.renew(cache.nameOf(plan), share)
   }
 }

@@ -1,12 +1,13 @@
-// Asking the origin about an object as one of several nodes: who is first asks, and the others take
-// what that one keeps. What cannot be kept for others is nothing to wait for, and they are told.
+// Asking the origin about an object as one of several threads, and of several nodes: who is first asks,
+// and the others take what that one keeps. What cannot be kept for others is nothing to wait for, and
+// they are told.
 
 import type { IncomingHttpHeaders } from 'node:http'
 
 import type { CancelSignal } from '../primitives/cancel.ts'
 import { now } from '../primitives/clock.ts'
 import { HEAD_RUN } from '../cache/cache.ts'
-import type { Lease, Leases, Lookup, ObjectName, RouteCache, StoredHead } from '../cache/cache.ts'
+import type { Circle, Lease, Lookup, ObjectName, RouteCache, StoredHead } from '../cache/cache.ts'
 import { Refusal } from '../exchange/refusal.ts'
 import type { Taken } from './object-intake.ts'
 
@@ -25,45 +26,51 @@ const LASTING_MS = 30_000
 /** Where the next may well be: the origin failed, or there was no room. */
 const BRIEF_MS = 1000
 
-export function askAmongNodes(
+/** How often one may wait for another who then has nothing to show for it. */
+const MAX_WAITS = 2
+
+/** The nearest circle first: only who has its lease asks in the next. */
+export function askTogether(
   cache: RouteCache,
   asking: SharedAsking,
   ask: () => Promise<Taken>,
 ): Promise<Taken> {
-  const { leases } = cache
-  return leases === undefined ? ask() : agreeAndAsk(leases, cache, asking, ask)
+  const askAll = cache.circles.reduceRight(
+    (further, circle) => () => agreeAndAsk(circle, cache, asking, further),
+    ask,
+  )
+  return askAll()
 }
 
 async function agreeAndAsk(
-  leases: Leases,
+  circle: Circle,
   cache: RouteCache,
   asking: SharedAsking,
   ask: () => Promise<Taken>,
 ): Promise<Taken> {
-  const { signal } = asking
+  const { leases } = circle
   const name = cache.leaseName(asking.name)
-  // In this order: what its holder has let go since the last look is there by now.
-  const claimed = leases.claim(name, HEAD_RUN)
-  const found = await lookElsewhere(cache, asking)
-  let claim = await claimed
-  if (found !== undefined) {
-    if (claim.kind === 'granted') claim.lease.release()
-    return found
+  for (let isPatient = true, waits = 0; ; waits += 1) {
+    // In this order: what its holder has let go since the last look is there by now.
+    const claimed = leases.claim(name, HEAD_RUN)
+    const found = await lookElsewhere(circle, cache, asking)
+    const claim = await claimed
+    if (found !== undefined) {
+      if (claim.kind === 'granted') claim.lease.release()
+      return found
+    }
+    if (claim.kind === 'granted') return askUnder({ circle, ...claim }, cache, asking, ask)
+    if (claim.kind === 'off' || !isPatient || waits === MAX_WAITS) return ask()
+    isPatient = await leases.wait(name, HEAD_RUN.first, { signal: asking.signal })
   }
-  if (claim.kind === 'taken') {
-    await leases.wait(name, HEAD_RUN.first, { signal })
-    const late = await lookElsewhere(cache, asking)
-    if (late !== undefined) return late
-    claim = await leases.claim(name, HEAD_RUN)
-  }
-  return claim.kind === 'granted' ? askUnder(claim.lease, cache, asking, ask) : ask()
 }
 
 async function lookElsewhere(
+  circle: Circle,
   cache: RouteCache,
   { name, headers, held, isAnswer }: SharedAsking,
 ): Promise<Taken | undefined> {
-  const found = await cache.lookElsewhere(name, headers, isAnswer)
+  const found = await cache.lookElsewhere(name, circle, { headers, isWanted: isAnswer })
   if (found === undefined) return undefined
   const { stored } = found
   const isFreshened = held !== undefined && isSameVersion(held, stored)
@@ -75,18 +82,20 @@ function isSameVersion({ head: held }: StoredHead, { head }: StoredHead): boolea
 }
 
 async function askUnder(
-  lease: Lease,
+  { circle, lease }: { readonly circle: Circle; readonly lease: Lease },
   cache: RouteCache,
-  { name }: SharedAsking,
+  { name, signal }: SharedAsking,
   ask: () => Promise<Taken>,
 ): Promise<Taken> {
   try {
     const taken = await ask()
-    lease.passed(HEAD_RUN.first, cache.shared(name))
+    lease.passed(HEAD_RUN.first, cache.shared(name, circle))
     lease.release(useless(taken))
     return taken
   } catch (error) {
-    lease.release(error instanceof Refusal ? LASTING_MS : BRIEF_MS)
+    // That all have left who wanted it here is no reason for others not to wait for each other.
+    if (signal?.isCancelled === true) lease.release()
+    else lease.release(error instanceof Refusal ? LASTING_MS : BRIEF_MS)
     throw error
   }
 }

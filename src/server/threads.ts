@@ -7,12 +7,10 @@ import type { Worker } from 'node:worker_threads'
 import type { Address } from '../config/server.ts'
 import type { Emit } from '../exchange/event.ts'
 import { monotonic } from '../primitives/clock.ts'
-import type { Backends } from '../proxy/proxy.ts'
 
 /** What a thread tells its supervisor. */
 export type FromThread =
   | { readonly kind: 'listening'; readonly address: Address }
-  | { readonly kind: 'backends'; readonly backends: Backends }
   | { readonly kind: 'drained'; readonly cut: number }
 
 /** What it is told. */
@@ -37,7 +35,6 @@ export interface ThreadsOptions {
 interface Thread {
   readonly worker: Worker
   readonly startedAt: number
-  backends: Backends
   readonly drained: Promise<number>
 }
 
@@ -71,26 +68,6 @@ export class Threads {
     }
   }
 
-  /** The worst that any thread sees. */
-  backends(): Backends {
-    const merged: Record<string, Record<string, keyof typeof BADNESS>> = {}
-    for (const thread of this.#threads) {
-      for (const [bucket, replicas] of Object.entries(thread?.backends ?? {})) {
-        const known = (merged[bucket] ??= {})
-        for (const [name, health] of Object.entries(replicas)) {
-          known[name] = worse(known[name], health)
-        }
-      }
-    }
-    return merged
-  }
-
-  /** What one of them sees, told by another road. */
-  note(index: number, backends: Backends): void {
-    const thread = this.#threads[index]
-    if (thread !== undefined) thread.backends = backends
-  }
-
   /** What still runs when `impatience` aborts is cut. */
   async drain(times: DrainTimes, impatience: AbortSignal): Promise<number> {
     this.#isDraining = true
@@ -118,7 +95,6 @@ export class Threads {
       const thread: Thread = {
         worker,
         startedAt: monotonic(),
-        backends: {},
         drained: new Promise((done) => {
           worker.on('message', (message: FromThread) => {
             if (message.kind === 'drained') done(message.cut)
@@ -128,7 +104,6 @@ export class Threads {
       }
       this.#threads[index] = thread
       worker.on('message', (message: FromThread) => {
-        if (message.kind === 'backends') thread.backends = message.backends
         if (message.kind !== 'listening') return
         isListening = true
         this.#address ??= message.address
@@ -161,12 +136,4 @@ export class Threads {
     const error = failure instanceof Error ? (failure.stack ?? failure.message) : String(failure)
     this.#options.emit({ kind: 'worker-died', worker: index, deaths: this.#deaths, error })
   }
-}
-
-/** A thread that does not know yet, as a new one, leaves the word to those that do. */
-const BADNESS = { probing: 0, healthy: 1, unhealthy: 2 } as const
-type Health = keyof typeof BADNESS
-
-function worse(a: Health | undefined, b: Health): Health {
-  return a !== undefined && BADNESS[a] > BADNESS[b] ? a : b
 }

@@ -2,6 +2,9 @@
 // from Redis. Nobody waits long, nor for what cannot be shared.
 
 import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test'
 
 import { generateBytes, openS3Server } from '../../dev/s3-server.ts'
@@ -69,13 +72,14 @@ async function openNodes(leaseWait: string, settings: ConfigObject = {}): Promis
 function openNode(
   redis: RedisServer,
   leaseWait: string,
-  { cache: bucketCache = {}, server = {} }: ConfigObject,
+  { cache: bucketCache = {}, server = {}, folder }: ConfigObject,
 ): Promise<Sluice> {
   return openSluice({
     server,
     admin: { address: '127.0.0.1:0', token: TOKEN },
     cache: {
-      cache_layers: ['memory', 'redis'],
+      cache_layers: ['memory', ...(folder === undefined ? [] : ['disk']), 'redis'],
+      ...(folder !== undefined && { disk: { cache_dir: folder } }),
       slice_size: '256KiB',
       redis: {
         enabled: true,
@@ -393,5 +397,35 @@ test('threads of one process fetch each slice once between them', { skip }, asyn
   } finally {
     await node.close()
     await redis.close()
+  }
+})
+
+test('threads of several nodes fetch each slice once between them', { skip }, async () => {
+  const redis = await openRedis()
+  const folders = [0, 1].map(() => mkdtempSync(join(tmpdir(), 'sluice-leases-')))
+  const nodes = await Promise.all(
+    folders.map((folder) => openNode(redis, NEVER, { server: { threads: 2 }, folder })),
+  )
+  try {
+    await meet(...nodes.flatMap((node) => [node, node]))
+    s3.fault({ kind: 'delay', delayMs: 300, match: { bucket: 'b' } })
+    const name = key
+    let tries = 0
+    const sent = async (): Promise<number> => {
+      tries += 1
+      key = `${name}-${tries}`
+      const expected = put()
+      const answers = await Promise.all(
+        Array.from({ length: 16 }, () => nodes.map((node) => ask(node))).flat(),
+      )
+      assert.deepEqual(new Set(answers.map(({ body }) => sha256(body))), new Set([expected]))
+      return bytesSent(asked())
+    }
+    // Each thread hears of the others in its own time.
+    await until('each slice once', sent, (bytes) => bytes === SIZE, 5000)
+  } finally {
+    await Promise.all(nodes.map((node) => node.close()))
+    await redis.close()
+    for (const folder of folders) rmSync(folder, { recursive: true, force: true })
   }
 })
