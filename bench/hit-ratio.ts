@@ -2,7 +2,8 @@
 // W-TinyLFU and S3-FIFO. Object hits, then byte hits, in percent.
 
 import { Residency } from '../src/cache/residency.ts'
-import { Resident } from '../src/cache/resident.ts'
+import { GhostList } from '../src/cache/ghost-list.ts'
+import { Queue, Resident } from '../src/cache/resident.ts'
 import { lru, s3Fifo, wTinyLfu } from './hit-ratio/policies.ts'
 import type { Policy } from './hit-ratio/policies.ts'
 import { sizeOf, traces } from './hit-ratio/traces.ts'
@@ -11,7 +12,11 @@ const SHARES = [0.01, 0.02, 0.05, 0.1, 0.2]
 
 function ours(maxBytes: number): Policy {
   const held = new Map<number, Resident<undefined>>()
-  const residency = new Residency<undefined>(maxBytes, { evict: ({ hash }) => held.delete(hash) })
+  const gone = GhostList.of(maxBytes)
+  const place = { newcomers: new Queue<undefined>(), main: new Queue<undefined>() }
+  const residency = new Residency(maxBytes - gone.ownBytes, gone, place, {
+    evict: ({ hash }) => held.delete(hash),
+  })
   return (id, bytes) => {
     const resident = held.get(id)
     if (resident !== undefined) {

@@ -4,11 +4,8 @@
 import type { Loan } from '../exchange/body.ts'
 import { Arena } from './arena.ts'
 import type { Block } from './arena.ts'
+import { fillParts, partFrom, takeParts, wholeOf } from './parts.ts'
 import type { EntryFacts, Lender, SliceEntry } from './tier.ts'
-
-/** Neither many writes for one slice, nor room that nothing but crumbs would use. */
-const MOST_PARTS = 16
-const LEAST_PART_BYTES = 4096
 
 export class ArenaSlice implements SliceEntry, Lender, Loan {
   readonly kind = 'slice'
@@ -36,12 +33,9 @@ export class ArenaSlice implements SliceEntry, Lender, Loan {
   ): ArenaSlice | undefined {
     const taken = takeParts(arena, slice.bytes.byteLength)
     if (taken === undefined) return undefined
-    let offset = 0
-    for (const part of taken.parts) {
-      part.set(slice.bytes.subarray(offset, offset + part.byteLength))
-      offset += part.byteLength
-    }
-    return new ArenaSlice(slice, { arena, onFree, ...taken })
+    const parts = taken.map(({ block, bytes }) => arena.view(block, bytes))
+    fillParts(parts, slice.bytes)
+    return new ArenaSlice(slice, { arena, onFree, blocks: taken.map(({ block }) => block), parts })
   }
 
   private constructor(facts: EntryFacts, { arena, onFree, blocks, parts }: Place) {
@@ -74,21 +68,12 @@ export class ArenaSlice implements SliceEntry, Lender, Loan {
     return this
   }
 
-  /** Copied together where they lie in parts. */
   get bytes(): Uint8Array {
-    const [only] = this.#parts
-    return this.#parts.length === 1 && only !== undefined ? only : Buffer.concat(this.#parts)
+    return wholeOf(this.#parts)
   }
 
   from(offset: number): Uint8Array {
-    let before = 0
-    for (const part of this.#parts) {
-      // Most are read from their start.
-      if (offset === before) return part
-      if (offset < before + part.byteLength) return part.subarray(offset - before)
-      before += part.byteLength
-    }
-    return NO_BYTES
+    return partFrom(this.#parts, offset)
   }
 
   lend(): Loan {
@@ -116,33 +101,9 @@ export class ArenaSlice implements SliceEntry, Lender, Loan {
   }
 }
 
-interface Taken {
+interface Place {
   readonly blocks: readonly Block[]
   readonly parts: readonly Buffer[]
-}
-
-interface Place extends Taken {
   readonly arena: Arena
   readonly onFree: (roomBytes: number) => void
-}
-
-const NO_BYTES = new Uint8Array(0)
-
-function takeParts(arena: Arena, bytes: number): Taken | undefined {
-  const least = Math.max(LEAST_PART_BYTES, bytes / MOST_PARTS)
-  const blocks: Block[] = []
-  const parts: Buffer[] = []
-  let left = bytes
-  do {
-    const length = Math.min(left, arena.largest())
-    const block = length < Math.min(left, least) ? undefined : arena.take(length)
-    if (block === undefined) {
-      for (const taken of blocks) arena.give(taken)
-      return undefined
-    }
-    blocks.push(block)
-    parts.push(arena.view(block, length))
-    left -= length
-  } while (left > 0)
-  return { blocks, parts }
 }

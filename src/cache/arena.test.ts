@@ -43,13 +43,13 @@ function assertUntouched(all: readonly Held[]): void {
 
 describe('an arena', () => {
   test('is used nearly to its end, and not beyond it', () => {
-    const all = takeAll(new Arena(MIB), 10 * KIB)
+    const all = takeAll(Arena.of(MIB), 10 * KIB)
     assert.ok(all.length >= 101 && all.length <= 102, `${all.length} blocks`)
     assertUntouched(all)
   })
 
   test('gives the room of what was given back to what is as large', () => {
-    const arena = new Arena(MIB)
+    const arena = Arena.of(MIB)
     const all = takeAll(arena, 10 * KIB + 1)
     const { usedBytes } = arena
     for (let round = 0; round < 1000; round += 1) {
@@ -72,7 +72,7 @@ describe('an arena', () => {
       [1, 0, 2],
     ]
     for (const order of orders) {
-      const arena = new Arena(64 * KIB)
+      const arena = Arena.of(64 * KIB)
       const three = [0, 1, 2].map(() => hold(arena, 10 * KIB, 1))
       const guard = hold(arena, 10 * KIB, 7)
       for (const index of order) arena.give(three[index]?.block ?? -1)
@@ -86,14 +86,14 @@ describe('an arena', () => {
   })
 
   test('is as it was when everything has been given back', () => {
-    const arena = new Arena(MIB)
+    const arena = Arena.of(MIB)
     for (const { block } of takeAll(arena, 1000)) arena.give(block)
     assert.equal(arena.usedBytes, 0)
     assert.ok(arena.largest() > MIB - KIB)
   })
 
   test('has nothing for what is larger than it, and says how much it would have', () => {
-    const arena = new Arena(64 * KIB)
+    const arena = Arena.of(64 * KIB)
     assert.equal(arena.take(64 * KIB), undefined)
     assert.ok(arena.take(arena.largest()) !== undefined)
     assert.equal(arena.largest(), 0)
@@ -107,7 +107,7 @@ describe('an arena', () => {
       which: fc.nat(),
     })
     const property = fc.property(fc.array(step, { maxLength: 400 }), (steps) => {
-      const arena = new Arena(256 * KIB)
+      const arena = Arena.of(256 * KIB)
       const all: Held[] = []
       for (const [index, { isTake, length, which }] of steps.entries()) {
         const held = isTake ? hold(arena, length, index % 251) : undefined

@@ -6,6 +6,9 @@
 // A block is counted in units. It begins with four words: its units, those of the block before it, and
 // its neighbours in the list of its size while it is free. What was never used lies behind `top`, and
 // the operating system has not given it yet.
+//
+// All it knows lies in memory: in its own, or in a place that several threads share, one of whom may
+// change it at a time.
 
 const UNIT_BYTES = 32
 const HEADER_BYTES = 16
@@ -26,24 +29,42 @@ const LEAST_UNITS = 4
 /** How many blocks of about the right size are looked at for one that is large enough. */
 const LOOKS = 4
 
+/**
+ * In the state: the first block of each list, counted from one, so that nothing written is nothing there;
+ * which lists of a level have blocks, a bit each; which levels have; and the end of what was used.
+ */
+const LISTS = LEVELS * STEPS
+const STEPS_AT = LISTS
+const LEVELS_AT = STEPS_AT + LEVELS
+const TOP = LEVELS_AT + 1
+const UNITS_BELOW_TOP = TOP + 1
+export const ARENA_STATE_WORDS = UNITS_BELOW_TOP + 1
+
 /** A block is known by its first unit. */
 export type Block = number
 
-export class Arena {
-  readonly #buffer: ArrayBuffer
-  readonly #words: Int32Array
-  readonly #units: number
-  readonly #firsts = new Int32Array(LEVELS * STEPS).fill(NONE)
-  /** Which lists of a level have blocks, a bit each; and which levels have. */
-  readonly #steps = new Int32Array(LEVELS)
-  #levels = 0
-  #top = 0
-  #unitsBelowTop = 0
+export interface ArenaPlace {
+  /** Of so many bytes as a whole number of units has, beginning at a unit. */
+  readonly words: Int32Array
+  /** `ARENA_STATE_WORDS`, all zero at first. */
+  readonly state: Int32Array
+}
 
-  constructor(bytes: number) {
-    this.#units = Math.floor(bytes / UNIT_BYTES)
-    this.#buffer = new ArrayBuffer(this.#units * UNIT_BYTES)
-    this.#words = new Int32Array(this.#buffer)
+export class Arena {
+  /** All of it, the heads of blocks too. */
+  readonly words: Int32Array
+  readonly #state: Int32Array
+  readonly #units: number
+
+  constructor({ words, state }: ArenaPlace) {
+    this.words = words
+    this.#state = state
+    this.#units = Math.floor(words.length / WORDS_PER_UNIT)
+  }
+
+  static of(bytes: number): Arena {
+    const words = new Int32Array(Math.floor(bytes / UNIT_BYTES) * WORDS_PER_UNIT)
+    return new Arena({ words, state: new Int32Array(ARENA_STATE_WORDS) })
   }
 
   /** What a block of so many bytes takes. */
@@ -71,7 +92,7 @@ export class Arena {
     let units = this.#units - this.#top
     if (this.#levels !== 0) {
       const level = highestBit(this.#levels)
-      const step = highestBit(this.#steps[level] ?? 0)
+      const step = highestBit(this.#stepsOf(level))
       units = Math.max(units, this.#word(this.#firstOf(level * STEPS + step), UNITS))
     }
     return Math.max(0, units * UNIT_BYTES - HEADER_BYTES)
@@ -79,7 +100,42 @@ export class Arena {
 
   /** Its bytes, for as long as it is not given back. */
   view(block: Block, bytes: number): Buffer {
-    return Buffer.from(this.#buffer, block * UNIT_BYTES + HEADER_BYTES, bytes)
+    const { buffer, byteOffset } = this.words
+    return Buffer.from(buffer, byteOffset + block * UNIT_BYTES + HEADER_BYTES, bytes)
+  }
+
+  /** Where its bytes begin, in words of the whole arena. */
+  firstWordOf(block: Block): number {
+    return block * WORDS_PER_UNIT + HEADER_BYTES / Int32Array.BYTES_PER_ELEMENT
+  }
+
+  /** What a block takes. */
+  sizeOf(block: Block): number {
+    return this.#word(block, UNITS) * UNIT_BYTES
+  }
+
+  /**
+   * Whatever stood in its lists: from now on these blocks are taken, each given once and in their order,
+   * and everything else is free. What a taken block says of its own length is believed.
+   */
+  restore(blocks: readonly Block[]): void {
+    this.#state.fill(0)
+    let unitsBefore = 0
+    for (const block of blocks) {
+      const gap = block - this.#top
+      if (gap > 0) {
+        const free = this.#top
+        this.#set(free, UNITS, gap)
+        this.#set(free, UNITS_BEFORE, unitsBefore)
+        this.#link(free)
+        unitsBefore = gap
+      }
+      this.#set(block, UNITS_BEFORE, unitsBefore)
+      this.#set(block, EARLIER, TAKEN)
+      unitsBefore = this.#word(block, UNITS)
+      this.#top = block + unitsBefore
+    }
+    this.#unitsBelowTop = unitsBefore
   }
 
   give(block: Block): void {
@@ -129,12 +185,12 @@ export class Arena {
   /** Of the first list that has any: each of its blocks is large enough. */
   #firstFrom(list: number): Block {
     const level = list >> STEP_BITS
-    const steps = (this.#steps[level] ?? 0) & (NONE << (list & (STEPS - 1)))
+    const steps = this.#stepsOf(level) & (NONE << (list & (STEPS - 1)))
     if (steps !== 0) return this.#firstOf((level << STEP_BITS) + lowestBit(steps))
     const levels = this.#levels & (NONE << (level + 1))
     if (levels === 0) return NONE
     const higher = lowestBit(levels)
-    return this.#firstOf((higher << STEP_BITS) + lowestBit(this.#steps[higher] ?? 0))
+    return this.#firstOf((higher << STEP_BITS) + lowestBit(this.#stepsOf(higher)))
   }
 
   #splitOff(block: Block, units: number): void {
@@ -164,18 +220,43 @@ export class Arena {
     else this.#set(earlier, LATER, later)
   }
 
+  get #top(): number {
+    return this.#state[TOP] ?? 0
+  }
+
+  set #top(unit: number) {
+    this.#state[TOP] = unit
+  }
+
+  get #unitsBelowTop(): number {
+    return this.#state[UNITS_BELOW_TOP] ?? 0
+  }
+
+  set #unitsBelowTop(units: number) {
+    this.#state[UNITS_BELOW_TOP] = units
+  }
+
+  get #levels(): number {
+    return this.#state[LEVELS_AT] ?? 0
+  }
+
+  #stepsOf(level: number): number {
+    return this.#state[STEPS_AT + level] ?? 0
+  }
+
   #firstOf(list: number): Block {
-    return this.#firsts[list] ?? NONE
+    return (this.#state[list] ?? 0) - 1
   }
 
   #setFirst(list: number, block: Block): void {
-    this.#firsts[list] = block
+    const state = this.#state
+    state[list] = block + 1
     const level = list >> STEP_BITS
     const bit = 1 << (list & (STEPS - 1))
-    const steps = this.#steps[level] ?? 0
-    this.#steps[level] = block === NONE ? steps & ~bit : steps | bit
-    if (this.#steps[level] === 0) this.#levels &= ~(1 << level)
-    else this.#levels |= 1 << level
+    const before = this.#stepsOf(level)
+    const steps = block === NONE ? before & ~bit : before | bit
+    state[STEPS_AT + level] = steps
+    state[LEVELS_AT] = steps === 0 ? this.#levels & ~(1 << level) : this.#levels | (1 << level)
   }
 
   #isFree(block: Block): boolean {
@@ -183,11 +264,11 @@ export class Arena {
   }
 
   #word(block: Block, which: number): number {
-    return this.#words[block * WORDS_PER_UNIT + which] ?? NONE
+    return this.words[block * WORDS_PER_UNIT + which] ?? NONE
   }
 
   #set(block: Block, which: number, value: number): void {
-    this.#words[block * WORDS_PER_UNIT + which] = value
+    this.words[block * WORDS_PER_UNIT + which] = value
   }
 }
 

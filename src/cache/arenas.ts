@@ -14,7 +14,7 @@ export class Arenas {
   #bytes: number
 
   constructor(bytes: number) {
-    this.#pieces = [new Arena(bytes)]
+    this.#pieces = [Arena.of(bytes)]
     this.#bytes = bytes
   }
 
@@ -35,10 +35,10 @@ export class Arenas {
     this.#bytes = bytes
     if (more === 0) return false
     if (more > 0 && this.#pieces.length < MOST_PIECES) {
-      this.#pieces = [...this.#pieces, new Arena(more)]
+      this.#pieces = [...this.#pieces, Arena.of(more)]
       return false
     }
-    this.#pieces = [new Arena(bytes)]
+    this.#pieces = [Arena.of(bytes)]
     return true
   }
 

@@ -8,6 +8,7 @@ import type { CacheConfig, RedisConfig } from '../config/cache.ts'
 import { fingerprint } from '../config/transfer.ts'
 import type { CacheCounts } from '../exchange/counts.ts'
 import type { Emit } from '../exchange/event.ts'
+import type { Ban } from './ban.ts'
 import { openBanStream } from './ban-stream.ts'
 import type { BanStream } from './ban-stream.ts'
 import { DepartedCounts } from './departed-counts.ts'
@@ -18,12 +19,14 @@ import type { Leases } from './lease.ts'
 import { LookupTally } from './lookup-tally.ts'
 import type { Fills, SliceSettings } from './object-slices.ts'
 import { limitsOf, openTier } from './open-tiers.ts'
+import type { SharedTierPlace } from './open-tiers.ts'
 import { Purges } from './purge.ts'
 import type { ByTier, PurgesOptions } from './purge.ts'
 import type { RedisNews } from './redis-news.ts'
 import { nextShape, resizeTiers } from './reshape.ts'
 import { RouteCache } from './route-cache.ts'
 import type { RouteIdentity } from './route-cache.ts'
+import { SharedTier } from './shared-tier.ts'
 import type { Tier } from './tier.ts'
 import { Tiers } from './tiers.ts'
 
@@ -36,6 +39,8 @@ export interface CacheUse {
   readonly redisNews?: RedisNews
   /** How this thread agrees with the others of the process who fetches what. */
   readonly threadLeases?: Leases | undefined
+  /** Undefined where this is the only thread. */
+  readonly sharedMemory: SharedTierPlace | undefined
 }
 
 export function openCache(config: CacheConfig, use: CacheUse, emit: Emit): Cache {
@@ -105,7 +110,7 @@ export class Cache {
     this.#config = config
     this.#use = use
     this.#emit = emit
-    const tiers = config.layers.flatMap((layer) => this.#openTier(layer, config) ?? [])
+    const tiers = config.layers.flatMap((layer) => this.#openTier(layer, config, use) ?? [])
     this.tiers = new Tiers(tiers, limitsOf(config, this.#trust), use.threadLeases)
     this.fillMemory = new FillMemory(config.fillMemoryBytes)
     this.purges = new Purges(this.#purgesOptions())
@@ -140,7 +145,7 @@ export class Cache {
     const from = this.#config
     const isNew = meetingPlace(from.redis) !== meetingPlace(config.redis)
     const next = await nextShape({ tiers: this.tiers.all, fleet: this.fleet }, from, config, {
-      tier: (layer) => this.#openTier(layer, config),
+      tier: (layer) => this.#openTier(layer, config, use),
       fleet: () => config.redis && joinFleet(config.redis, this.purges, this.#emit, isNew),
     })
     return {
@@ -154,7 +159,7 @@ export class Cache {
         this.fillMemory.resize(config.fillMemoryBytes)
         // A folder that is new here may have bans of others, or of an earlier life.
         this.purges.restore()
-        resizeTiers(next.tiers, config)
+        resizeTiers(next.tiers, config, use.sharedMemory?.memory)
         this.#closeAll(next.left)
       },
       abandon: () => this.#closeAll(next.opened),
@@ -172,6 +177,16 @@ export class Cache {
   counts(isToLook: boolean): CacheCounts {
     const tiers = this.#departed.addedTo(this.tiers.all.map((tier) => countsOf(tier, isToLook)))
     return { tiers, fillBytes: this.fillMemory.heldBytes, buckets: [...this.#routes.keys()] }
+  }
+
+  /**
+   * What other threads keep in memory that is shared, has been there before this one: it is believed with
+   * the bans that they know, and where nobody could tell them, not at all.
+   */
+  inherit(bans: readonly Ban[] | undefined): void {
+    for (const ban of bans ?? []) this.purges.declare(ban)
+    if (bans !== undefined) return
+    for (const tier of this.tiers.all) if (tier instanceof SharedTier) tier.clear()
   }
 
   /** Undefined when nothing is kept that a request could be answered with. */
@@ -192,12 +207,17 @@ export class Cache {
     },
   }
 
-  #openTier(layer: CacheConfig['layers'][number], config: CacheConfig): Tier | undefined {
+  #openTier(
+    layer: CacheConfig['layers'][number],
+    config: CacheConfig,
+    { redisNews, sharedMemory }: CacheUse,
+  ): Tier | undefined {
     return openTier(layer, config, this.#emit, {
       ...this.#trust,
       // A folder that was away may come back with bans of others.
       onBack: () => this.#comeBack(),
-      redisNews: this.#use.redisNews,
+      redisNews,
+      sharedMemory,
       isAlone: () => this.fleet?.isAlone === true,
       maxBytesOf: (bucket) => this.#use.maxBytesOf(bucket),
     })
@@ -263,6 +283,10 @@ export { RedisNews } from './redis-news.ts'
 export { ThreadLeases } from './thread-leases.ts'
 export { storeDecision } from './store-decision.ts'
 export type { CachePolicy, StorageTerms, StoreDecision } from './store-decision.ts'
+export { createSharedTierMemory } from './shared-memory.ts'
+export type { SharedTierMemory } from './shared-memory.ts'
+export type { SharedTierPlace } from './open-tiers.ts'
+export { forgetReader } from './shared-store.ts'
 export type { StoredHead } from './stored-head.ts'
 export type { TierName } from './tier.ts'
 export type { Seen } from './tiers.ts'

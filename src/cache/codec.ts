@@ -131,10 +131,13 @@ function numbersOf(entry: Entry): number[] {
   ]
 }
 
-function readNumbers(buffer: Buffer, count: number): number[] {
-  return Array.from({ length: count }, (_, index) =>
-    buffer.readDoubleBE(NUMBERS_AT + index * NUMBER_BYTES),
-  )
+function readNumbers({ buffer, byteOffset }: Buffer, count: number): number[] {
+  const view = new DataView(buffer, byteOffset + NUMBERS_AT, count * NUMBER_BYTES)
+  const numbers: number[] = []
+  for (let offset = 0; offset < view.byteLength; offset += NUMBER_BYTES) {
+    numbers.push(view.getFloat64(offset))
+  }
+  return numbers
 }
 
 function factsFrom({ bucket, objectKey, tags }: Text, numbers: readonly number[]): EntryFacts {

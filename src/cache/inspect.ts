@@ -9,6 +9,7 @@ import { sliceKey } from './key.ts'
 import type { LookupTally } from './lookup-tally.ts'
 import { MemoryTier } from './memory-tier.ts'
 import type { ByTier } from './purge.ts'
+import { SharedTier } from './shared-tier.ts'
 import type { StoredHead } from './stored-head.ts'
 import type { Tier, TierName, TierStats } from './tier.ts'
 import type { Seen } from './tiers.ts'
@@ -70,8 +71,8 @@ export function bucketStatsOf(
 }
 
 function held(tier: Tier, bucket: string): TierCounts {
-  const knows = tier instanceof MemoryTier || tier instanceof DiskTier
-  return knows ? tier.statsFor(bucket) : {}
+  const isInMemory = tier instanceof MemoryTier || tier instanceof SharedTier
+  return isInMemory || tier instanceof DiskTier ? tier.statsFor(bucket) : {}
 }
 
 export interface InspectedHead {

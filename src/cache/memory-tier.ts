@@ -11,6 +11,7 @@ import { Arena } from './arena.ts'
 import type { ArenaSlice } from './arena-slice.ts'
 import { Arenas } from './arenas.ts'
 import { memoryBytesOf } from './memory-bytes.ts'
+import { GhostList } from './ghost-list.ts'
 import { MOST_SPARED, Residency } from './residency.ts'
 import { Queue, Resident } from './resident.ts'
 import type { Entry, EntryFacts, HeadEntry, SliceEntry, Swept, Tier, TierStats } from './tier.ts'
@@ -58,10 +59,11 @@ export class MemoryTier implements Tier {
   readonly name = 'memory'
   readonly #now: () => number
   readonly #maxBytesOf: (bucket: string) => number | undefined
-  readonly #residency: Residency<Kept>
+  readonly #residency: Residency<Resident<Kept>>
   readonly #residents = new Map<string, Resident<Kept>>()
   readonly #tallies = new Map<string, Tally>()
   readonly #arenas: Arenas
+  #maxBytes: number
   /** Of the arena, what has left and is still being read. */
   #leftBytes = 0
   #hits = 0
@@ -73,7 +75,10 @@ export class MemoryTier implements Tier {
     this.#now = now
     this.#maxBytesOf = maxBytesOf
     this.#arenas = new Arenas(maxBytes)
-    this.#residency = new Residency(maxBytes, {
+    this.#maxBytes = maxBytes
+    const gone = GhostList.of(maxBytes)
+    const place = { newcomers: new Queue<Kept>(), main: new Queue<Kept>() }
+    this.#residency = new Residency(maxBytes - gone.ownBytes, gone, place, {
       evict: (resident) => this.#evict(resident),
       isInUse: ({ value }) => isLent(value.entry),
     })
@@ -133,14 +138,18 @@ export class MemoryTier implements Tier {
   remove(key: string): void {
     const resident = this.#residents.get(key)
     if (resident === undefined) return
-    this.#residency.remove(resident)
+    resident.queue?.remove(resident)
     this.#forget(resident)
   }
 
   /** From now on. Settles when what is kept lies where it is to lie. */
   async resize(maxBytes: number): Promise<void> {
     const mustMove = this.#arenas.resize(maxBytes)
-    this.#residency.resize(maxBytes, this.#leftBytes)
+    if (maxBytes !== this.#maxBytes) {
+      const gone = GhostList.of(maxBytes)
+      this.#residency.resize(maxBytes - gone.ownBytes, gone, this.#leftBytes)
+    }
+    this.#maxBytes = maxBytes
     for (const [bucket, tally] of this.#tallies) {
       const max = this.#maxBytesOf(bucket)
       if (max !== undefined) this.#makeRoomIn(tally, 0, max)
@@ -202,7 +211,7 @@ export class MemoryTier implements Tier {
       if (entry.kind === 'head' || this.#arenas.has(entry)) continue
       const copy = this.#arenas.keep(entry, this.#onFree)
       if (copy === undefined) {
-        this.#residency.remove(resident)
+        resident.queue?.remove(resident)
         this.#evict(resident)
       } else {
         resident.value.entry = copy
@@ -231,7 +240,7 @@ export class MemoryTier implements Tier {
         tally.share.add(place)
         continue
       }
-      this.#residency.remove(resident)
+      resident.queue?.remove(resident)
       this.#evict(resident)
     }
     return true

@@ -7,8 +7,16 @@ import { openDiskTier } from './disk-tier.ts'
 import { MemoryTier } from './memory-tier.ts'
 import type { RedisNews } from './redis-news.ts'
 import { openRedisTier } from './redis-tier.ts'
+import type { SharedTierMemory } from './shared-memory.ts'
+import { SharedTier } from './shared-tier.ts'
 import type { Tier } from './tier.ts'
 import type { TierLimits } from './tiers.ts'
+
+/** The memory of the tier that all threads share, and which of them this is. */
+export interface SharedTierPlace {
+  readonly memory: SharedTierMemory
+  readonly lane: number
+}
 
 export interface TiersUse {
   /** Called when a tier that was lost can be used again. */
@@ -21,6 +29,8 @@ export interface TiersUse {
   readonly isAlone: () => boolean
   /** What the entries of one bucket may take in each tier that is bounded here. */
   readonly maxBytesOf: (bucket: string) => number | undefined
+  /** Undefined where there is no other thread. */
+  readonly sharedMemory: SharedTierPlace | undefined
 }
 
 export function limitsOf(
@@ -39,11 +49,13 @@ export function openTier(
   layer: CacheConfig['layers'][number],
   { memory, disk, redis }: CacheConfig,
   emit: Emit,
-  { onBack, redisNews: news, isAlone, maxBytesOf }: TiersUse,
+  { onBack, redisNews: news, isAlone, maxBytesOf, sharedMemory }: TiersUse,
 ): Tier | undefined {
   switch (layer) {
     case 'memory':
-      return new MemoryTier({ maxBytes: memory.maxBytes, maxBytesOf, now })
+      return sharedMemory === undefined
+        ? new MemoryTier({ maxBytes: memory.maxBytes, maxBytesOf, now })
+        : new SharedTier({ ...sharedMemory, maxBytesOf, now })
     case 'disk':
       return openDiskTier({ ...disk, maxBytesOf, now, emit, onBack })
     case 'redis':

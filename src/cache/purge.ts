@@ -73,6 +73,11 @@ export class Purges {
     void this.#tendSoon()
   }
 
+  /** All that count here now. */
+  get inForce(): readonly Ban[] {
+    return [...this.#declared.values()].map(({ ban }) => ban)
+  }
+
   /** True when it outlives any crash. */
   save(ban: Ban): boolean {
     const declared = this.#declare(ban)

@@ -9,6 +9,8 @@ import type { BanStream } from './ban-stream.ts'
 import { DiskTier } from './disk-tier.ts'
 import { MemoryTier } from './memory-tier.ts'
 import { RedisTier } from './redis-tier.ts'
+import type { SharedTierMemory } from './shared-memory.ts'
+import { SharedTier } from './shared-tier.ts'
 import type { Tier } from './tier.ts'
 
 /** How long a new Redis is waited for: without it, it is as if that were away. */
@@ -74,9 +76,14 @@ async function readiness({ opened, fleet }: NextShape): Promise<void> {
 }
 
 /** The sizes of those that stay; what is too much goes. */
-export function resizeTiers(tiers: readonly Tier[], { memory, disk }: CacheConfig): void {
+export function resizeTiers(
+  tiers: readonly Tier[],
+  { memory, disk }: CacheConfig,
+  sharedMemory: SharedTierMemory | undefined,
+): void {
   for (const tier of tiers) {
-    if (tier instanceof MemoryTier) void tier.resize(memory.maxBytes)
+    if (tier instanceof SharedTier && sharedMemory !== undefined) void tier.follow(sharedMemory)
+    else if (tier instanceof MemoryTier) void tier.resize(memory.maxBytes)
     // A folder that fails says so itself.
     else if (tier instanceof DiskTier) void tier.resize(disk.maxBytes)
   }

@@ -5,9 +5,17 @@ import * as fc from 'fast-check'
 
 import { GhostList } from './ghost-list.ts'
 import { Residency } from './residency.ts'
-import { Resident } from './resident.ts'
+import { Queue, Resident } from './resident.ts'
 
 const MIB = 1024 * 1024
+
+type Thing = Resident<undefined>
+
+function residencyOf(evict: (thing: Thing) => void): Residency<Thing> {
+  const gone = GhostList.of(MIB)
+  const place = { newcomers: new Queue<undefined>(), main: new Queue<undefined>() }
+  return new Residency(MIB - gone.ownBytes, gone, place, { evict })
+}
 
 test('whatever comes, goes and is used, the bytes are those of who is there, and bounded', () => {
   const step = fc.record({
@@ -18,11 +26,11 @@ test('whatever comes, goes and is used, the bytes are those of who is there, and
   fc.assert(
     fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
       const held = new Map<number, Resident<undefined>>()
-      const residency = new Residency<undefined>(MIB, { evict: ({ hash }) => held.delete(hash) })
+      const residency = residencyOf(({ hash }) => held.delete(hash))
       for (const { id, bytes, kind } of steps) {
         const resident = held.get(id)
         if (kind === 'remove') {
-          if (resident !== undefined) residency.remove(resident)
+          resident?.queue?.remove(resident)
           held.delete(id)
         } else if (resident !== undefined) residency.use(resident)
         else {
@@ -38,7 +46,7 @@ test('whatever comes, goes and is used, the bytes are those of who is there, and
   )
 })
 
-function admit(residency: Residency<undefined>, resident: Resident<undefined>): boolean {
+function admit(residency: Residency<Thing>, resident: Thing): boolean {
   const hasRoom = residency.makeRoom(resident.bytes)
   if (hasRoom) residency.add(resident)
   return hasRoom
@@ -46,14 +54,14 @@ function admit(residency: Residency<undefined>, resident: Resident<undefined>): 
 
 test('what could never fit pushes nobody out', () => {
   const evicted: string[] = []
-  const residency = new Residency<undefined>(MIB, { evict: ({ key }) => evicted.push(key) })
+  const residency = residencyOf(({ key }) => evicted.push(key))
   assert.equal(admit(residency, new Resident('small', 1, 1000, undefined)), true)
   assert.equal(admit(residency, new Resident('giant', 2, MIB, undefined)), false)
   assert.deepEqual(evicted, [])
 })
 
 test('what went is remembered until as much again has gone', () => {
-  const gone = new GhostList(1024, 1000)
+  const gone = new GhostList({ hashes: new Int32Array(1024), goneAt: new Float64Array(1025) }, 1000)
   gone.add(7, 600)
   gone.add(8, 400)
   assert.deepEqual([gone.has(7), gone.has(8), gone.has(9)], [true, true, false])

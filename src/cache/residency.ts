@@ -6,51 +6,58 @@
 // The small have it easier than the large: the bytes of one slice hold a thousand heads, and a head
 // that is gone makes its slices useless. `bench/hit-ratio.ts` compares it with other policies.
 
-import { GhostList } from './ghost-list.ts'
-import { Queue } from './resident.ts'
-import type { Resident } from './resident.ts'
+import type { GhostList } from './ghost-list.ts'
+import type { Line, Residing } from './resident.ts'
 
 /** Nearly three times what the paper has: a fast reader's slices are still there for the slower ones. */
 const SHARE_OF_NEW = 0.27
-const BYTES_PER_GHOST = 4096
 const MOST_USES_OF_SMALL = 7
 const MOST_USES_OF_LARGE = 3
 const USES_TO_STAY_FOR_LARGE = 2
 /** How many in a row may be found in use before it is said that there is no room. */
 export const MOST_SPARED = 256
 
-export interface ResidencyRules<Value> {
-  readonly evict: (resident: Resident<Value>) => void
+export interface ResidencyRules<Item> {
+  readonly evict: (item: Item) => void
   /** Its going would make no room now: it stays for another round. */
-  readonly isInUse?: (resident: Resident<Value>) => boolean
+  readonly isInUse?: (item: Item) => boolean
 }
 
-export class Residency<Value> {
+/** Where those who stay are kept: empty at first, or as others have left it who share it. */
+export interface ResidencyPlace<Item extends Residing> {
+  readonly newcomers: Line<Item>
+  readonly main: Line<Item>
+}
+
+export class Residency<Item extends Residing> {
   #maxBytes: number
-  /** With what is known of those who went. */
-  #allBytes: number
-  readonly #evict: (resident: Resident<Value>) => void
-  readonly #isInUse: (resident: Resident<Value>) => boolean
-  readonly #new = new Queue<Value>()
-  readonly #main = new Queue<Value>()
+  readonly #evict: (item: Item) => void
+  readonly #isInUse: (item: Item) => boolean
+  readonly #new: Line<Item>
+  readonly #main: Line<Item>
   #gone: GhostList
   /** One after another, since somebody went. */
   #spared = 0
 
-  constructor(maxBytes: number, { evict, isInUse = () => false }: ResidencyRules<Value>) {
-    this.#gone = new GhostList(maxBytes / BYTES_PER_GHOST, maxBytes)
-    this.#allBytes = maxBytes
-    this.#maxBytes = maxBytes - this.#gone.ownBytes
+  /** `maxBytes` is without what the memory of those who went takes. */
+  constructor(
+    maxBytes: number,
+    gone: GhostList,
+    { newcomers, main }: ResidencyPlace<Item>,
+    { evict, isInUse = () => false }: ResidencyRules<Item>,
+  ) {
+    this.#maxBytes = maxBytes
+    this.#gone = gone
+    this.#new = newcomers
+    this.#main = main
     this.#evict = evict
     this.#isInUse = isInUse
   }
 
   /** Whoever must go where there is less room now, goes. */
-  resize(maxBytes: number, othersBytes: number): void {
-    if (maxBytes === this.#allBytes) return
-    this.#allBytes = maxBytes
-    this.#gone = new GhostList(maxBytes / BYTES_PER_GHOST, maxBytes)
-    this.#maxBytes = maxBytes - this.#gone.ownBytes
+  resize(maxBytes: number, gone: GhostList, othersBytes: number): void {
+    this.#maxBytes = maxBytes
+    this.#gone = gone
     this.makeRoom(0, othersBytes)
   }
 
@@ -62,9 +69,10 @@ export class Residency<Value> {
     return this.#new.length + this.#main.length
   }
 
-  use(resident: Resident<Value>): void {
-    const most = this.#isSmall(resident) ? MOST_USES_OF_SMALL : MOST_USES_OF_LARGE
-    if (resident.uses < most) resident.uses += 1
+  use(resident: Item): void {
+    const { uses } = resident
+    if (uses >= MOST_USES_OF_SMALL) return
+    if (uses < MOST_USES_OF_LARGE || this.#isSmall(resident)) resident.uses = uses + 1
   }
 
   /**
@@ -90,17 +98,13 @@ export class Residency<Value> {
   }
 
   /** There is room for it. */
-  add(resident: Resident<Value>): void {
+  add(resident: Item): void {
     const queue = this.#gone.has(resident.hash) ? this.#main : this.#new
     queue.add(resident)
   }
 
-  remove(resident: Resident<Value>): void {
-    resident.queue?.remove(resident)
-  }
-
   /** Below the average of all. */
-  #isSmall({ bytes }: Resident<Value>): boolean {
+  #isSmall({ bytes }: Item): boolean {
     return bytes * this.length <= this.bytes
   }
 
@@ -113,7 +117,7 @@ export class Residency<Value> {
     else this.#judgeOld(first)
   }
 
-  #judgeNew(resident: Resident<Value>): void {
+  #judgeNew(resident: Item): void {
     const least = this.#isSmall(resident) ? 1 : USES_TO_STAY_FOR_LARGE
     this.#new.remove(resident)
     if (resident.uses >= least) {
@@ -127,7 +131,7 @@ export class Residency<Value> {
   }
 
   /** A use is worth one more stay to the small; all of them together are, to the large. */
-  #judgeOld(resident: Resident<Value>): void {
+  #judgeOld(resident: Item): void {
     const { uses } = resident
     const isSmall = this.#isSmall(resident)
     this.#main.remove(resident)
@@ -139,7 +143,8 @@ export class Residency<Value> {
     resident.uses = isSmall ? uses - 1 : 0
     this.#main.add(resident)
   }
-  #spare(resident: Resident<Value>, queue: Queue<Value>): boolean {
+
+  #spare(resident: Item, queue: Line<Item>): boolean {
     if (!this.#isInUse(resident)) return false
     queue.add(resident)
     this.#spared += 1

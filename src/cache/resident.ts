@@ -1,11 +1,27 @@
 // Something that takes room in memory, and queues of such things.
 
-export class Resident<Value> {
+/** What is known of whoever takes room, wherever that is kept. */
+export interface Residing {
+  readonly hash: number
+  readonly bytes: number
+  /** How often it was asked for since it last had to show that it is. */
+  uses: number
+}
+
+/** First in, first out; but anyone may leave. */
+export interface Line<Item extends Residing> {
+  readonly bytes: number
+  readonly length: number
+  readonly first: Item | undefined
+  add(item: Item): void
+  remove(item: Item): void
+}
+
+export class Resident<Value> implements Residing {
   readonly key: string
   readonly hash: number
   readonly bytes: number
   readonly value: Value
-  /** How often it was asked for since it last had to show that it is. */
   uses = 0
   queue: Queue<Value> | undefined
   before: Resident<Value> | undefined
@@ -19,8 +35,7 @@ export class Resident<Value> {
   }
 }
 
-/** First in, first out; but anyone may leave. */
-export class Queue<Value> {
+export class Queue<Value> implements Line<Resident<Value>> {
   #first: Resident<Value> | undefined
   #last: Resident<Value> | undefined
   #bytes = 0

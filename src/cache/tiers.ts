@@ -163,11 +163,13 @@ export class Tiers {
     if (pending !== undefined) return pending.entry !== undefined
     const from = this.#trustedFrom()
     if (from === Number.POSITIVE_INFINITY) return false
-    // What memory has, it was given since.
-    const isAllTrusted = from === Number.NEGATIVE_INFINITY
-    return this.#tiers.some(
-      (tier) => (isAllTrusted || tier.name === 'memory') && tier.has?.(key) === true,
-    )
+    if (from === Number.NEGATIVE_INFINITY)
+      return this.#tiers.some((tier) => tier.has?.(key) === true)
+    // Only memory says when it was received, and need not be waited for.
+    return this.#tiers.some((tier) => {
+      const entry = tier.name === 'memory' ? tier.peek(key) : undefined
+      return !(entry instanceof Promise) && trusted(entry, from) !== undefined
+    })
   }
 
   put(key: string, entry: Entry): void {

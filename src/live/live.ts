@@ -66,7 +66,7 @@ export class Live {
     guard.follow(config.server.limits)
     this.#watch = watchLoop((look) => guard.look(look))
     this.#cache = config.cache.enabled
-      ? openCache(config.cache, useOf(config, this.#store, options.shared), options.emit)
+      ? openCache(config.cache, this.#useOf(config), options.emit)
       : undefined
     this.#current = this.#compile(config, generation, this.#cache)
     this.#snapshot = this.#current.snapshot
@@ -99,7 +99,7 @@ export class Live {
     const known = this.#cache
     const opened =
       known === undefined && config.cache.enabled
-        ? openCache(config.cache, useOf(config, this.#store, this.#options.shared), emit)
+        ? openCache(config.cache, this.#useOf(config), emit)
         : undefined
     const cache = known ?? opened
     let next: Generation
@@ -110,7 +110,7 @@ export class Live {
       throw error
     }
     const [change] = await Promise.all([
-      known?.prepare(config.cache, useOf(config, this.#store, this.#options.shared)),
+      known?.prepare(config.cache, this.#useOf(config)),
       next.probe(),
     ])
     return {
@@ -195,14 +195,16 @@ export class Live {
     await this.#cache?.close()
   }
 
+  #useOf(config: Config): CacheUse {
+    const { redisNews } = this.#store
+    const { cache: sharedMemory, leases: threadLeases } = this.#options.shared
+    const limits = { softMs: softMsOf(config), maxBytesOf: maxBytesOf(config) }
+    return { ...limits, redisNews, sharedMemory, threadLeases }
+  }
+
   #compile(config: Config, number: number, cache: Cache | undefined): Generation {
     return new Generation({ ...this.#options, config, number, cache, store: this.#store })
   }
-}
-
-function useOf(config: Config, { redisNews }: LiveStore, shared: Shared): CacheUse {
-  const { leases: threadLeases } = shared
-  return { softMs: softMsOf(config), maxBytesOf: maxBytesOf(config), redisNews, threadLeases }
 }
 
 function maxBytesOf({ buckets }: Config): (bucket: string) => number | undefined {

@@ -5,6 +5,8 @@
 
 import { randomUUID } from 'node:crypto'
 
+import { createSharedTierMemory, forgetReader, ThreadLeases } from '../cache/cache.ts'
+import type { SharedTierMemory, SharedTierPlace } from '../cache/cache.ts'
 import { clearLane, createLaneMemory, isEmpty, LaneCount } from '../primitives/lanes.ts'
 import type { LaneMemory } from '../primitives/lanes.ts'
 import { createPaceMemory, SharedPaces } from '../primitives/byte-pace.ts'
@@ -14,7 +16,6 @@ import type { Config } from '../config/config.ts'
 import { allocateLeases, LeaseTable } from '../primitives/lease-table.ts'
 import type { LeaseMemory } from '../primitives/lease-table.ts'
 import type { SpentMemory } from '../primitives/spent-table.ts'
-import { ThreadLeases } from '../cache/cache.ts'
 import {
   allocateReplica,
   healthOf,
@@ -38,6 +39,8 @@ export interface SharedMemory {
   readonly leases: LeaseMemory | undefined
   /** What is known of replicas, by what they are; of none by a thread that is alone. */
   readonly replicas: ReadonlyMap<string, ReplicaMemory>
+  /** The memory tier; undefined where nothing is kept in memory, or there is one thread alone. */
+  readonly cache: SharedTierMemory | undefined
 }
 
 const SERVER_ROWS = 1
@@ -51,7 +54,8 @@ const MAX_LEASES = 16_384
 export function createSharedMemory(config: Config, threads: number): SharedMemory {
   const server = createLaneMemory({ rows: SERVER_ROWS, lanes: threads, common: 0 })
   const leases = threads > 1 ? allocateLeases(threads, MAX_LEASES, createSecret()) : undefined
-  const nothing = { paces: undefined, spent: undefined, buckets: new Map(), replicas: new Map() }
+  const none = { paces: undefined, spent: undefined, cache: undefined }
+  const nothing = { ...none, buckets: new Map(), replicas: new Map() }
   return nextSharedMemory({ threads, server, leases, ...nothing }, config)
 }
 
@@ -71,6 +75,7 @@ export function nextSharedMemory(known: SharedMemory, config: Config): SharedMem
     spent: allocateLimits({ rateLimiting, buckets }, known.spent),
     leases: known.leases,
     replicas: known.threads > 1 ? nextReplicas(known, config) : new Map(),
+    cache: cacheMemoryOf(known, config),
   }
 }
 
@@ -99,16 +104,28 @@ export function backendsIn({ replicas }: SharedMemory, { buckets }: Config): Bac
   return Object.fromEntries(healths)
 }
 
+/** Of another size it is another one, which threads carry to what they have. */
+function cacheMemoryOf(
+  { threads, cache: known }: SharedMemory,
+  { cache }: Config,
+): SharedTierMemory | undefined {
+  if (threads === 1 || !cache.enabled || !cache.layers.includes('memory')) return undefined
+  const { maxBytes } = cache.memory
+  if (known?.bytes === maxBytes) return known
+  return createSharedTierMemory(maxBytes, threads)
+}
+
 function createBucketMemory(threads: number): LaneMemory {
   return createLaneMemory({ rows: BUCKET_ROWS, lanes: threads, common: SLOT_WORDS })
 }
 
 /** A thread has ended: what it held is free again. */
 export function forgetThread(memory: SharedMemory, lane: number): void {
-  const { server, buckets, leases, replicas } = memory
+  const { server, buckets, leases, replicas, cache } = memory
   for (const counted of [server, ...buckets.values()]) clearLane(counted, lane)
   if (leases !== undefined) new LeaseTable(leases, lane, Math.random).clear(lane)
   for (const replica of replicas.values()) leaveReplica(replica, lane)
+  if (cache !== undefined) forgetReader(cache, lane)
 }
 
 /** The memory as one thread has it. */
@@ -143,6 +160,11 @@ export class Shared implements SharedReplicas {
 
   get paces(): SharedPaces | undefined {
     return this.#paces
+  }
+
+  get cache(): SharedTierPlace | undefined {
+    const { cache } = this.#memory
+    return cache && { memory: cache, lane: this.lane }
   }
 
   get spent(): SpentMemory | undefined {

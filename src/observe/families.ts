@@ -72,8 +72,8 @@ const TABLE = {
   sluice_cache_tier_misses_total: counter('Heads and slices that a tier had not.', TIER),
   sluice_cache_tier_evictions_total: counter('Entries that went to make room.', TIER),
   sluice_cache_tier_errors_total: counter('Operations of a tier that failed.', TIER),
-  sluice_cache_tier_bytes: gauge('What a tier holds.', TIER, isSharedTier),
-  sluice_cache_tier_entries: gauge('Heads and slices that a tier holds.', TIER, isSharedTier),
+  sluice_cache_tier_bytes: gauge('What a tier holds.', TIER, isOne),
+  sluice_cache_tier_entries: gauge('Heads and slices that a tier holds.', TIER, isOne),
   sluice_cache_fill_bytes: gauge('What slices hold that are still arriving.'),
   sluice_cache_purges_total: counter('Purges ordered here, by the kind of their rule.', ['kind']),
   sluice_prewarm_objects_total: counter('Objects that prewarming brought into the cache.'),
@@ -154,7 +154,7 @@ function gauge(
   return { kind: 'gauge', help, labels, ...(isShared && { isShared }) }
 }
 
-/** Each thread has a memory of its own; what is on disk or in Redis is there once. */
-function isSharedTier([tier]: readonly string[]): boolean {
-  return tier !== 'memory'
+/** What a tier keeps is there once, whichever thread tells of it. */
+function isOne(): boolean {
+  return true
 }

@@ -32,7 +32,7 @@ test('of what all threads share the greatest is taken', () => {
       { labels: ['disk'], values: [disk] },
     ],
   })
-  assert.deepEqual(sumReadings([tiers(1, 10), tiers(2, 12)]), tiers(3, 12))
+  assert.deepEqual(sumReadings([tiers(1, 12), tiers(2, 10)]), tiers(2, 12))
 })
 
 test('labels that would read the same when put together stay apart', () => {

@@ -39,13 +39,13 @@ function linesOfFact(fact: string, value: unknown): string[] {
   return [`  ${fact}:`, ...value.map((one) => `    ${written(one)}`)]
 }
 
-/** Each thread has a memory of its own. */
+/** Each thread has turns of its own. */
 function linesOfThreads(threads: readonly Fields[]): string[] {
   const told = threads.map(({ verdict, status, cache_status: cache }, index) => {
     const what = [verdict, status, cache].filter((part) => part !== undefined && part !== null)
     return `  ${index + 1}: ${what.map(written).join(', ')}`
   })
-  return ['', 'threads: each has a memory of its own; the steps are those of the first', ...told]
+  return ['', 'threads: each has turns of its own; the steps are those of the first', ...told]
 }
 
 /** Of an object, name and value of each field. */

@@ -147,13 +147,13 @@ function fullest(counts: readonly ByTier<Swept>[]): Swept {
   return layers.reduce((most, next) => (next.entries > most.entries ? next : most), NOTHING)
 }
 
-/** Each thread has a memory of its own; what is on disk or in Redis is there once. */
+/** What is kept is there once, whichever thread tells of it; what was found, each has counted by itself. */
 function mergeStats(all: readonly ByTier<TierCounts>[]): ByTier<TierCounts> {
   const merged: Record<string, Record<string, number>> = {}
   for (const [tier, counts] of all.flatMap((one) => Object.entries(one))) {
     const sums = (merged[tier] ??= {})
     for (const [name, count] of Object.entries(counts)) {
-      const isShared = tier !== 'memory' && (name === 'entries' || name === 'bytes')
+      const isShared = name === 'entries' || name === 'bytes'
       const known = sums[name] ?? 0
       sums[name] = isShared ? Math.max(known, count) : known + count
     }

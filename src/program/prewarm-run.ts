@@ -15,8 +15,6 @@ import type { WarmPart } from './warm-part.ts'
 export interface RunWorld {
   /** Of the threads that there are now. */
   readonly parts: () => readonly WarmPart[]
-  /** What one thread keeps, all can find: it is enough that one of them has an object. */
-  readonly isShared: boolean
   readonly slots: Slots
   readonly pace: Pace
   readonly now: () => number
@@ -145,17 +143,14 @@ export class PrewarmRun {
   }
 
   async #warm(key: string): Promise<void> {
-    const results = await this.#resultsOf(key).catch((error: unknown): Result[] => {
+    const result = await this.#warmInOne(key).catch((error: unknown): Result => {
       this.#world.reportBug(error)
-      return [{ kind: 'failed', reason: 'internal_error' }]
+      return { kind: 'failed', reason: 'internal_error' }
     })
-    if (this.isRunning) this.#count(key, results)
+    if (this.isRunning) this.#count(key, result)
   }
 
-  async #resultsOf(key: string): Promise<Result[]> {
-    return this.#world.isShared ? [await this.#warmInOne(key)] : this.#warmInEach(key)
-  }
-
+  /** What one thread keeps, all can find. */
   async #warmInOne(key: string): Promise<Result> {
     const context = { task: this.id, bucket: this.order.bucket }
     const warmed = await this.#withPart(async (part): Promise<Result> => {
@@ -163,20 +158,6 @@ export class PrewarmRun {
       return this.isRunning ? part.warm(context, key) : THREAD_ENDED
     })
     return warmed ?? THREAD_ENDED
-  }
-
-  /** One after the other, so that each counts against the limits as it should. */
-  async #warmInEach(key: string): Promise<Result[]> {
-    const context = { task: this.id, bucket: this.order.bucket }
-    const results: Result[] = []
-    for (const part of this.#world.parts()) {
-      await this.#waitForPlace()
-      if (!this.isRunning) break
-      // A thread that has ended takes its memory with it.
-      const warmed = await part.warm(context, key).catch(ifClosed)
-      if (warmed !== undefined) results.push(warmed)
-    }
-    return results.length === 0 ? [THREAD_ENDED] : results
   }
 
   /** By the threads in turn; by another one where the first ends over it. */
@@ -199,19 +180,22 @@ export class PrewarmRun {
     await after(waitMs, undefined, { signal }).catch(() => undefined)
   }
 
-  /** The threads have the same object: what the worst of them has to tell is told. */
-  #count(key: string, results: readonly Result[]): void {
-    const failed = results.find((one) => one.kind === 'failed')
-    if (failed !== undefined) {
-      this.#counts.failed += 1
-      this.#note({ key, reason: failed.reason })
-    } else if (results.some(({ kind }) => kind === 'unstored')) {
-      this.#counts.unstored += 1
-      this.#note({ key, reason: 'not_stored' })
-    } else {
-      const done = results.filter((one) => one.kind === 'done')
-      this.#counts[done.length === 0 ? 'skipped' : 'done'] += 1
-      this.#bytes += Math.max(0, ...done.map(({ bytes }) => bytes))
+  #count(key: string, result: Result): void {
+    switch (result.kind) {
+      case 'failed':
+        this.#counts.failed += 1
+        this.#note({ key, reason: result.reason })
+        return
+      case 'unstored':
+        this.#counts.unstored += 1
+        this.#note({ key, reason: 'not_stored' })
+        return
+      case 'done':
+        this.#counts.done += 1
+        this.#bytes += result.bytes
+        return
+      case 'skipped':
+        this.#counts.skipped += 1
     }
   }
 

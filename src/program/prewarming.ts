@@ -44,7 +44,6 @@ export class Prewarming implements PrewarmDesk {
     this.#emit = emit
     this.#world = {
       parts,
-      isShared: isShared(cache),
       slots: new Slots(slotsFor(cache)),
       pace: createPace(cache.warming.perSecond),
       now,
@@ -61,7 +60,6 @@ export class Prewarming implements PrewarmDesk {
     this.#config = config
     const cached = cache.enabled ? buckets.filter((bucket) => bucket.cache.enabled) : []
     this.#buckets = new Set(cached.map(({ name }) => name))
-    this.#world.isShared = isShared(cache)
     if (slotsFor(cache) !== slotsFor(last)) this.#world.slots = new Slots(slotsFor(cache))
     if (cache.warming.perSecond !== last.warming.perSecond) {
       this.#world.pace = createPace(cache.warming.perSecond)
@@ -129,11 +127,6 @@ export class Prewarming implements PrewarmDesk {
     const facts = { bucket, status: state, reason, done, failed, bytes }
     this.#emit({ kind: 'prewarm', task: run.id, ...facts })
   }
-}
-
-/** What one thread keeps, all can find. */
-function isShared({ layers }: CacheConfig): boolean {
-  return layers.some((layer) => layer !== 'memory')
 }
 
 function slotsFor(cache: CacheConfig): number {

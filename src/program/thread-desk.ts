@@ -9,7 +9,7 @@ import type { LimitReport, RouteDescription } from '../live/live.ts'
 import type { AuditLog } from '../observe/observe.ts'
 import type { Explanation, ExplainQuestion } from '../proxy/proxy.ts'
 import { auditArguments } from './audit-part.ts'
-import { partAt } from './cache-part.ts'
+import { bansOfAny, partAt } from './cache-part.ts'
 import type { CachePart } from './cache-part.ts'
 import { answersOf, createPurgeCounts, openDesk, UntoldBans } from './fleet-desk.ts'
 import { mergeLimits } from './limits-desk.ts'
@@ -71,6 +71,7 @@ export class ThreadDesk {
     const { port1, port2 } = new MessageChannel()
     const line = new ThreadLine(port1)
     line.listen(async (name, args) => {
+      if (name === 'bans') return bansOfAny(this.lines.filter((one) => one !== line).map(partAt))
       if (name === 'audit') return this.#takeAudit(...auditArguments(args))
       // The cast: what `purgeAt` asked.
       return this.desk.purge(args[0] as PurgeOrder)
@@ -107,7 +108,7 @@ function describeAt(line: ThreadLine): Promise<readonly RouteDescription[]> {
 
 const EXPLAIN_MS = 10_000
 
-/** Each has a memory of its own. */
+/** Each has turns of its own. */
 function explainAt(question: ExplainQuestion): (line: ThreadLine) => Promise<Explanation> {
   // The cast: what the worker's `explain` gave.
   return (line) => line.ask('explain', [question], EXPLAIN_MS) as Promise<Explanation>

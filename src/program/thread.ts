@@ -6,6 +6,7 @@ import { setTimeout as after } from 'node:timers/promises'
 import { createPurging, openGate } from '../admin/admin.ts'
 import type { CacheDesk, Gate } from '../admin/admin.ts'
 import { monotonic } from '../primitives/clock.ts'
+import type { Ban } from '../cache/cache.ts'
 import type { Config, Problem } from '../config/config.ts'
 import type { Address } from '../config/server.ts'
 import { RequestIds } from '../http/request-id.ts'
@@ -132,6 +133,11 @@ export class ProxyThread {
   get part(): readonly CachePart[] {
     const { cache } = this.#live
     return cache === undefined ? [] : [localPart(cache)]
+  }
+
+  /** What others have kept is believed by the bans that they know. */
+  inherit(bans: readonly Ban[] | undefined): void {
+    this.#live.cache?.inherit(bans)
   }
 
   /** Makes a configuration ready; nobody notices. Gives what is wrong with it, if anything is. */

@@ -8,7 +8,7 @@ import type { SharedMemory } from '../live/live.ts'
 import type { ExplainQuestion } from '../proxy/proxy.ts'
 import type { DrainTimes, FromThread, ToThread } from '../server/server.ts'
 import { auditTrailAt } from './audit-part.ts'
-import { answersOf } from './cache-part.ts'
+import { answersOf, askForBans } from './cache-part.ts'
 import { answerReload, localReloadPart } from './reload-part.ts'
 import { ProxyThread } from './thread.ts'
 import { purgeAt } from './thread-desk.ts'
@@ -47,6 +47,7 @@ export async function runWorker(port: MessagePort, orders: WorkerOrders): Promis
   })
   thread.observer.setLevel(orders.level)
   const reload = localReloadPart(thread)
+  let knowsBans = false
   const answerOf: Answers = async (name, args) => {
     if (name === 'limits') return thread.limits(args[0] === true)
     if (name === 'metrics') return thread.read(args[0] === true)
@@ -59,6 +60,7 @@ export async function runWorker(port: MessagePort, orders: WorkerOrders): Promis
     if (reloaded !== undefined) return reloaded
     const [part] = thread.part
     if (part === undefined) throw new Error(`no thread answers '${name}'`)
+    if (name === 'bans' && !knowsBans) return undefined
     return warmAnswersOf(thread.warmPart, answersOf(part))(name, args)
   }
   line.listen(trafficAnswersOf(thread.traffic, answerOf))
@@ -76,6 +78,8 @@ export async function runWorker(port: MessagePort, orders: WorkerOrders): Promis
     port.close()
   }
 
+  thread.inherit(await askForBans(line))
+  knowsBans = true
   const address = await thread.listen()
   tell({ kind: 'listening', address })
 }

@@ -1,4 +1,4 @@
-// Each thread has a memory of its own, and explains what it would do.
+// Each thread explains what it would do.
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
@@ -16,7 +16,7 @@ test('every thread tells what it would do, with and without a cache', async () =
   }
   assert.equal(await verdicts(), 'fetch,fetch')
   await front.look('a')
-  assert.equal(await verdicts(), 'fetch,serve')
+  assert.equal(await verdicts(), 'serve,serve')
 
   await using bare = await openCachedFront({ server: { threads: 2 }, cache: { enabled: false } })
   const { steps, threads = [] } = await explainAt(bare, { path: '/files/a' })

@@ -65,7 +65,6 @@ let front: CachedFront
 before(async () => {
   front = await openCachedFront({ server: { threads: 2 } })
   front.put('k', 'hello')
-  // Each thread has a memory of its own, and either may answer.
   await until(
     'the object',
     () => front.look('k'),

@@ -60,7 +60,7 @@ async function xCache(front: Reloadable, path: string): Promise<unknown> {
   return (await request(front.url + path)).headers['x-cache']
 }
 
-/** So often that each of two threads has it, of which each has a memory of its own. */
+/** Until it is held, whichever of two threads is asked. */
 async function warm(front: Reloadable, path: string): Promise<void> {
   await until(
     `${path} is held by all`,
