@@ -21,12 +21,14 @@ const SECONDS = Number(process.env['DRAIN_SECONDS'] ?? 2)
 const MIB = 2 ** 20
 /** Several clients for each object, so that some follow what others fetch. */
 const KEYS = Math.ceil(DOWNLOADS / 4)
+/** In another thread they follow a slice behind. */
+const CACHE = { cache_layers: ['memory'], slice_size: '64KiB' }
 
 describe('SIGTERM', () => {
   for (const threads of [1, 2]) {
     test(`lets ${DOWNLOADS} downloads of ${SECONDS} s finish, byte for byte (threads: ${threads})`, async (t) => {
       const shutdown = { drain: `${SECONDS * 5 + 30}s` }
-      await using front = await openCachedFront({ server: { threads, shutdown } })
+      await using front = await openCachedFront({ server: { threads, shutdown }, cache: CACHE })
       for (let index = 0; index < KEYS; index += 1) {
         front.put(`k${index}`, { size: MIB, seed: `k${index}` })
       }

@@ -271,13 +271,16 @@ const CASES: readonly Case[] = [
   ['build_info', { node: process.version }, async () => {}, 1],
 ]
 
-/** Moved where reloads and the audit log are tested. */
+/** Moved where reloads, the audit log and overload are tested. */
 const ELSEWHERE = [
   'config_reloads_total',
   'config_generation',
   'audit_records_total',
   'slow_requests_total',
   'trace_spans_total',
+  'shed_requests_total',
+  'shed_ratio',
+  'event_loop_delay_seconds',
 ]
 
 describe('is moved by its cause:', () => {

@@ -41,6 +41,7 @@ const PROMISED = {
     'trace_spans_total',
     'audit_records_total',
     'config_reloads_total',
+    'shed_requests_total',
   ],
   gauge: [
     'http_requests_in_flight',
@@ -52,12 +53,14 @@ const PROMISED = {
     'circuit_breaker_state',
     'build_info',
     'config_generation',
+    'shed_ratio',
   ],
   histogram: [
     'http_request_duration_seconds',
     'time_to_first_byte_seconds',
     'origin_request_duration_seconds',
     'policy_duration_seconds',
+    'event_loop_delay_seconds',
   ],
 }
 let front: CachedFront
