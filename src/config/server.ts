@@ -77,7 +77,7 @@ const limitsSchema = section({
   header_timeout: duration().prefault('10s'),
   keep_alive_timeout: duration().prefault('65s'),
   stall_timeout: duration().prefault('60s'),
-  max_event_loop_delay: duration({ min: 0, max: 60_000 }).prefault('500ms'),
+  max_event_loop_delay: duration({ min: 0, max: 60_000 }).prefault('2s'),
 })
 
 export const serverSchema = section(
