@@ -29,8 +29,11 @@ export function present(obtained: Obtained, plan: Plan, route: RouteRules): Repl
     passAge(obtained.head.caching, draft.headers)
     return draft
   }
-  if (selected.kind === 'whole' && plan.versionId === undefined) {
-    return presentAgain(obtained, aged, plan, route)
+  const { dateAt, ageMs } = aged
+  // What has just come may never be asked for again.
+  const isAgain = ageMs !== undefined && selected.kind === 'whole'
+  if (isAgain && plan.versionId === undefined) {
+    return presentAgain(obtained, { dateAt, ageMs }, plan, route)
   }
   const draft = presentSelected(obtained, plan, route)
   addAge(aged, draft.headers)
@@ -38,11 +41,12 @@ export function present(obtained: Obtained, plan: Plan, route: RouteRules): Repl
 }
 
 type Aged = NonNullable<Obtained['aged']>
+type AgedAgain = Aged & { readonly ageMs: number }
 
 /** All but its age has been written when it was served before. */
 function presentAgain(
   { head, body }: Obtained,
-  { dateAt, ageMs }: Aged,
+  { dateAt, ageMs }: AgedAgain,
   plan: Plan,
   route: RouteRules,
 ): Reply {
@@ -50,7 +54,7 @@ function presentAgain(
     const { headers, commonHeaders } = operated(wholeFields(head, plan, route), route)
     return [...headers, ...commonHeaders]
   })
-  const headers = ageMs === undefined ? NO_FIELDS : ageField(ageMs)
+  const headers = ageField(ageMs)
   const statedLength = plan.method === 'HEAD' ? head.size : bodyLength(body)
   return { status: 200, block, headers, commonHeaders: NO_FIELDS, body, statedLength }
 }

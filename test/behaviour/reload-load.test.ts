@@ -24,7 +24,8 @@ const MOST_AT_ONCE = 200
 const PATHS = ['/files/a', '/files/a', '/files/b', '/files/a', '/plain/a', '/files/b', '/files/c']
 const MIB = 2 ** 20
 
-interface Load {
+/** Ends with its scope, whatever was found in between. */
+interface Load extends Disposable {
   sent: number
   answered: number
   readonly failures: string[]
@@ -67,7 +68,12 @@ function load(front: Reloadable): Load {
     const due = ((performance.now() - startedAt) / 1000) * PER_SECOND
     while (state.sent < due && state.sent - state.answered < MOST_AT_ONCE) ask()
   }, TICK_MS)
+  const leave = (): void => {
+    clearInterval(timer)
+    agent.destroy()
+  }
   return Object.assign(state, {
+    [Symbol.dispose]: leave,
     stop: async () => {
       clearInterval(timer)
       await until(
@@ -75,7 +81,7 @@ function load(front: Reloadable): Load {
         async () => state.sent - state.answered,
         (left) => left === 0,
       )
-      agent.destroy()
+      leave()
     },
   })
 }
@@ -172,11 +178,11 @@ test(
     let n = 0
     for (; n < 12; n += 1) await front.change(configAt(front, n))
     // Nobody is served while it is looked what there is: that takes as long as a slow request may.
-    const early = load(front)
+    using early = load(front)
     await after(1000)
     await early.stop()
     const atStart = await measure(inspector)
-    const running = load(front)
+    using running = load(front)
     const startedAt = performance.now()
     let changes = 0
     while (performance.now() - startedAt < SECONDS * 1000) {
