@@ -70,8 +70,29 @@ export function cutIfStalled(socket: Duplex): void {
   else if (answer.writableLength > 0) answer.destroy()
 }
 
-/** The answer under way on a connection of HTTP/1. Node itself decides by this field. */
-export function runningAnswer(socket: Duplex): ServerResponse | undefined {
+/** An answer under way. */
+export interface Answering {
+  readonly writableLength: number
+  destroy(): unknown
+  on(event: 'close', listener: () => void): unknown
+}
+
+/** Connections that are not Node's. */
+const own = new WeakMap<Duplex, { readonly running: Answering | undefined }>()
+
+/** From now on, or until `undefined` is told. */
+export function tellRunningAnswer(
+  socket: Duplex,
+  connection: { readonly running: Answering | undefined } | undefined,
+): void {
+  if (connection === undefined) own.delete(socket)
+  else own.set(socket, connection)
+}
+
+/** On a connection of HTTP/1. Node itself decides by this field. */
+export function runningAnswer(socket: Duplex): Answering | undefined {
+  const connection = own.get(socket)
+  if (connection !== undefined) return connection.running
   const running = '_httpMessage' in socket ? socket._httpMessage : undefined
   return running instanceof ServerResponse ? running : undefined
 }

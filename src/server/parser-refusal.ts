@@ -10,6 +10,7 @@ import type { RefusalCode } from '../exchange/refusal.ts'
 import { BYPASS, formatCacheStatus, xCache } from '../http/cache-status.ts'
 import { refuse } from '../proxy/proxy.ts'
 import { linger, runningAnswer } from './connections.ts'
+import type { Answering } from './connections.ts'
 
 const PAST_THE_CACHE = ['Cache-Status', formatCacheStatus(BYPASS), 'X-Cache', xCache(BYPASS)]
 const ALLOW = ['Allow', 'GET, HEAD, OPTIONS']
@@ -84,8 +85,8 @@ interface RefusalParts {
 }
 
 /** An answer under way is not followed by another: nobody knows whose it would be. */
-function closeAfter(running: ServerResponse, socket: Duplex): void {
-  running.once('close', () => {
+function closeAfter(running: Answering, socket: Duplex): void {
+  running.on('close', () => {
     const next = runningAnswer(socket)
     if (next === undefined) socket.end()
     else closeAfter(next, socket)

@@ -8,6 +8,7 @@ import { AddressSet, parseAddress } from '../primitives/cidr.ts'
 import { monotonic } from '../primitives/clock.ts'
 import type { ProxyProtocolConfig } from '../config/server.ts'
 import type { Emit } from '../exchange/event.ts'
+import { handOn } from './hand-on.ts'
 import type { Listener } from './listener.ts'
 import { readProxyHeader } from './proxy-header.ts'
 
@@ -88,14 +89,8 @@ export class ProxyGreeting {
         return
       }
       finish()
-      // Held until whoever speaks next listens.
-      socket.pause()
-      const rest = come.subarray(header.bytes)
-      if (rest.byteLength > 0) socket.unshift(rest)
       this.#remember(socket, header.address ?? peer)
-      welcome()
-      // TLS fetches what is held itself; to whoever else listens it flows.
-      if (socket.listenerCount('data') > 0) socket.resume()
+      handOn(socket, come.subarray(header.bytes), welcome)
     }
     const timer = setTimeout(() => refuse('its header did not come in time'), this.#timeoutMs)
     socket.on('data', take)

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { createServer, ServerResponse } from 'node:http'
+import { createServer, ServerResponse as NodeResponse } from 'node:http'
 import type { RequestListener } from 'node:http'
 import { connect } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { describe, test } from 'node:test'
 
+import { ShortWay } from './short-way.ts'
 import { HeadedResponse } from './response.ts'
 
 interface Answer {
@@ -14,31 +15,45 @@ interface Answer {
   readonly body?: string
 }
 
+/** Who writes an answer. */
+type Writer = 'node' | 'headed' | 'plain'
+
 /** All that is written for two requests in a row on one connection, without the instant. */
-async function written(
-  Response: typeof ServerResponse,
-  answer: Answer,
-  ask: string,
-): Promise<string> {
-  const options = { ServerResponse: Response, keepAliveTimeout: 65_000 }
-  const server = createServer(options)
-  const reply: RequestListener = (_request, response) => {
-    response.writeHead(answer.status, [...answer.headers])
-    response.end(answer.body)
-  }
-  server.on('request', reply).on('checkContinue', reply)
+async function written(writer: Writer, answer: Answer, ask: string): Promise<string> {
+  const ServerResponse = writer === 'node' ? NodeResponse : HeadedResponse
+  const server = createServer({ ServerResponse, keepAliveTimeout: TIMEOUTS.keepAliveTimeoutMs })
+  const { status, headers, body = '' } = answer
+  server.on('request', replyWith(answer)).on('checkContinue', replyWith(answer))
+  const way = new ShortWay(TIMEOUTS, (_request, response) => {
+    response.writeFields(status, [...headers], undefined)
+    response.end(body)
+  })
+  if (writer === 'plain') way.guard(server, 'connection')
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
   const socket = connect(port, '127.0.0.1')
   let text = ''
   socket.setEncoding('latin1').on('data', (more: string) => (text += more))
-  socket.write(ask + ask.replace('keep-alive', 'close'))
+  socket.once('data', () => socket.write(ask.replace('keep-alive', 'close')))
+  // It may have been closed after the first.
+  socket.on('error', () => undefined)
+  socket.write(ask)
   await once(socket, 'close')
+  way.end()
   server.close()
   return text.replace(/Date: .*\r\n/g, 'Date: now\r\n')
 }
 
+function replyWith({ status, headers, body = '' }: Answer): RequestListener {
+  return (_request, response) => {
+    if (response instanceof HeadedResponse) response.writeFields(status, [...headers], undefined)
+    else response.writeHead(status, [...headers])
+    response.end(body, 'latin1')
+  }
+}
+
+const TIMEOUTS = { headerTimeoutMs: 10_000, keepAliveTimeoutMs: 65_000 }
 const GET = 'GET / HTTP/1.1\r\nHost: h\r\nConnection: keep-alive\r\n\r\n'
 const WHOLE = ['ETag', '"a"', 'X-Name', 'caf\u00e9', 'Content-Length', '2']
 
@@ -70,9 +85,10 @@ describe('what is written is what Node itself would write', () => {
       'a GET that asks leave': GET.replace('Host', 'Expect: 100-continue\r\nHost'),
     })) {
       test(`${name}, for ${kind}`, async () => {
-        const own = await written(HeadedResponse, answer, ask)
-        assert.equal(own, await written(ServerResponse, answer, ask))
-        assert.match(own, new RegExp(`^HTTP/1\\.1 ${answer.status} `, 'm'))
+        const expected = await written('node', answer, ask)
+        assert.match(expected, new RegExp(`^HTTP/1\\.1 ${answer.status} `, 'm'))
+        assert.equal(await written('headed', answer, ask), expected)
+        assert.equal(await written('plain', answer, ask), expected)
       })
     }
   }

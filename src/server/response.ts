@@ -2,13 +2,12 @@
 // and value again for what our own lists never hold (what comes from S3 and from an operator has been
 // looked at where it came in), and that is a tenth of what a cache hit costs.
 
-import { ServerResponse, STATUS_CODES } from 'node:http'
+import { ServerResponse } from 'node:http'
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 
 import type { FieldBlock } from '../exchange/field-block.ts'
-import { now } from '../primitives/clock.ts'
-import { formatHttpDate } from '../http/date.ts'
+import { headText, keepAliveText } from './head-text.ts'
 
 export class HeadedResponse<Request extends IncomingMessage> extends ServerResponse<Request> {
   /** The head as Node is going to send it, before the first bytes of the body. */
@@ -41,20 +40,8 @@ export class HeadedResponse<Request extends IncomingMessage> extends ServerRespo
     if (status !== 200 && status !== 206 && status !== 503) return undefined
     if (!this.shouldKeepAlive || this._expect_continue === true) return undefined
     if (this._keepAliveTimeout === 0) return undefined
-    let head = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n`
-    let hasDate = block?.hasDate === true
-    let hasLength = false
-    if (block !== undefined) head += block.text
-    for (let index = 0; index < fields.length; index += 2) {
-      const name = fields[index]
-      if (name === 'Connection') return undefined
-      if (name === 'Date') hasDate = true
-      else if (name === 'Content-Length') hasLength = true
-      head += `${name}: ${fields[index + 1]}\r\n`
-    }
-    if (!hasLength) return undefined
-    if (!hasDate) head += `Date: ${formatHttpDate(now())}\r\n`
-    const seconds = Math.floor(this._keepAliveTimeout / 1000)
-    return `${head}Connection: keep-alive\r\nKeep-Alive: timeout=${seconds}\r\n\r\n`
+    const { text, hasLength, isLast } = headText(status, fields, block)
+    if (isLast || !hasLength) return undefined
+    return `${text}${keepAliveText(this._keepAliveTimeout)}\r\n`
   }
 }

@@ -23,6 +23,7 @@ import {
 import { createListener, retuneListener } from './listener.ts'
 import type { Listener } from './listener.ts'
 import { answerParserError, answerRefusal, writeRefusal } from './parser-refusal.ts'
+import { ShortWay } from './short-way.ts'
 import { ProxyGreeting } from './proxy-greeting.ts'
 import { readCertificate, watchCertificate } from './tls.ts'
 
@@ -64,6 +65,7 @@ export class Server {
   readonly #stalls: StallWatch
   /** Undefined where connections begin with what the client says. */
   readonly #greeting: ProxyGreeting | undefined
+  readonly #shortWay: ShortWay
   readonly #refusals = new Map<RefusalCode, number>()
   /** One for all connections, most of which are idle. */
   readonly #forget: (this: Socket) => void
@@ -79,6 +81,11 @@ export class Server {
     this.#listener = createListener(options.config)
     this.#forget = forgetIn([this.#sockets, this.#unasked, this.#stalls])
     this.#greeting = greetingFor(options)
+    this.#shortWay = new ShortWay(options.config.limits, (request, response, socket) => {
+      this.#unasked.delete(socket)
+      this.#run(request, response, this.#clientOf(socket))
+    })
+    this.#shortWay.guard(this.#listener, asking(options.config))
     this.#greeting?.guard(this.#listener)
     this.#listenTo()
   }
@@ -108,6 +115,7 @@ export class Server {
       this.#config = config
       retuneListener(listener, config.limits)
       this.#stalls.resize(config.limits)
+      this.#shortWay.retune(config.limits)
       if (config.proxyProtocol !== undefined) {
         this.#greeting?.retune(config.proxyProtocol, config.limits.headerTimeoutMs)
       }
@@ -141,6 +149,7 @@ export class Server {
     await closed
     await this.#exchangesEnded()
     this.#stalls.end()
+    this.#shortWay.end()
     return left.length
   }
 
@@ -170,7 +179,7 @@ export class Server {
       this.#sockets.add(socket)
       socket.on('close', this.#forget)
     })
-    const asks = config.https === undefined ? 'connection' : 'secureConnection'
+    const asks = asking(config)
     listener.on(asks, (socket: Socket) => {
       if ('alpnProtocol' in socket && socket.alpnProtocol === 'h2') return
       this.#unasked.add(socket)
@@ -245,6 +254,7 @@ export class Server {
   }
 
   #closeIdle(): void {
+    this.#shortWay.closeIdle()
     // The types do not know it of HTTP/2, which has it for the HTTP/1 on its port.
     if ('closeIdleConnections' in this.#listener) this.#listener.closeIdleConnections()
   }
@@ -256,6 +266,11 @@ export class Server {
     if (!('setSecureContext' in listener) || this.#isDraining) return
     this.#watch = watchCertificate(https, (options) => listener.setSecureContext(options), emit)
   }
+}
+
+/** The event after which a client may ask. */
+function asking({ https }: ServerConfig): 'connection' | 'secureConnection' {
+  return https === undefined ? 'connection' : 'secureConnection'
 }
 
 function greetingFor({ config, emit }: ServerOptions): ProxyGreeting | undefined {

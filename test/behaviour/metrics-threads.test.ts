@@ -40,7 +40,7 @@ after(async () => {
 const COUNT = `
   globalThis.asked ??= 0
   globalThis.isCounting ??= !!process.getBuiltinModule('node:diagnostics_channel')
-    .subscribe('http.server.request.start', () => { globalThis.asked += 1 })`
+    .subscribe('net.server.socket', () => { globalThis.asked += 1 })`
 
 /** Asks until both threads have answered some. Gives how many requests that took. */
 async function askBoth(): Promise<number> {

@@ -15,7 +15,7 @@ const KEYS = Array.from({ length: 30 }, (_, index) => `k${index}`)
 const COUNT = `
   globalThis.asked ??= 0
   globalThis.isCounting ??= !!process.getBuiltinModule('node:diagnostics_channel')
-    .subscribe('http.server.request.start', () => { globalThis.asked += 1 })`
+    .subscribe('net.server.socket', () => { globalThis.asked += 1 })`
 
 async function openThreads(): Promise<CachedFront> {
   const front = await openCachedFront({ server: { threads: 2 }, cache: {} }, { env: INSPECTED })

@@ -22,7 +22,7 @@ const LONG_MS = 15_000
 const COUNT = `
   globalThis.asked = 0
   process.getBuiltinModule('node:diagnostics_channel')
-    .subscribe('http.server.request.start', () => { globalThis.asked += 1 })`
+    .subscribe('net.server.socket', () => { globalThis.asked += 1 })`
 
 let count = 0
 let key = ''

@@ -21,7 +21,7 @@ async function openThreads(threads: number | 'auto'): Promise<Front> {
 const COUNT = `
   globalThis.asked = 0
   process.getBuiltinModule('node:diagnostics_channel')
-    .subscribe('http.server.request.start', () => { globalThis.asked += 1 })`
+    .subscribe('net.server.socket', () => { globalThis.asked += 1 })`
 
 /** How many of the connections each worker served. */
 async function shares(front: Front, inspector: Inspector, connections: number): Promise<number[]> {

@@ -1,0 +1,134 @@
+// A connection of a client who asks plainly, one request after the other. The first thing that is not
+// plain makes it Node's, for good.
+
+import type { Socket } from 'node:net'
+
+import { cutIfStalled, tellRunningAnswer } from './connections.ts'
+import { handOn } from './hand-on.ts'
+import { PlainRequests } from './plain-request.ts'
+import type { PlainRequest } from './plain-request.ts'
+import { PlainResponse } from './plain-response.ts'
+
+/** What a connection is told by the listener it belongs to. */
+export interface Keeper {
+  /** The line of an answer after which more may be asked. */
+  readonly keepAlive: string
+  answer(request: PlainRequest, response: PlainResponse, socket: Socket): void
+  /** To Node. */
+  welcome(socket: Socket): void
+  left(connection: PlainConnection): void
+}
+
+export class PlainConnection {
+  readonly #socket: Socket
+  readonly #keeper: Keeper
+  readonly #requests = new PlainRequests()
+  #running: PlainResponse | undefined
+  /** What came before the last answer had left. */
+  #early: Buffer[] = []
+  #hasAsked = false
+  /** Since it was last looked at. */
+  #hasMoved = true
+  #quietSince = 0
+
+  constructor(socket: Socket, keeper: Keeper) {
+    this.#socket = socket
+    this.#keeper = keeper
+    tellRunningAnswer(socket, this)
+    socket.on('data', this.#take)
+    socket.on('end', this.#end)
+    socket.on('drain', this.#drain)
+    socket.on('timeout', this.#timeout)
+    socket.on('error', ignore)
+    socket.on('close', this.#close)
+  }
+
+  get running(): PlainResponse | undefined {
+    return this.#running
+  }
+
+  /** It has had its answer, and asks nothing. */
+  get isIdle(): boolean {
+    return this.#hasAsked && this.#running === undefined
+  }
+
+  destroy(): void {
+    this.#socket.destroy()
+  }
+
+  /** Ends it where nothing has been asked for so long; between two looks it may have moved. */
+  look(at: number, silence: { readonly untilFirstMs: number; readonly betweenMs: number }): void {
+    if (this.#hasMoved || this.#running !== undefined) {
+      this.#hasMoved = false
+      this.#quietSince = at
+      return
+    }
+    this.#requests.forget()
+    const most = this.#hasAsked ? silence.betweenMs : silence.untilFirstMs
+    if (at - this.#quietSince >= most) this.#socket.destroy()
+  }
+
+  readonly #take = (chunk: Buffer): void => {
+    // It has had its last answer, and nobody reads on.
+    if (this.#socket.writableEnded) return
+    if (this.#running !== undefined) {
+      this.#early.push(chunk)
+      this.#socket.pause()
+      return
+    }
+    const request = this.#requests.read(chunk)
+    if (request === undefined) {
+      this.#handOn(chunk)
+      return
+    }
+    this.#hasAsked = true
+    this.#hasMoved = true
+    const { keepAlive } = this.#keeper
+    const manner = { isHead: request.method === 'HEAD', isLast: request.isLast, keepAlive }
+    const response = new PlainResponse(this.#socket, manner, this.#ended)
+    this.#running = response
+    this.#keeper.answer(request, response, this.#socket)
+  }
+
+  readonly #ended = (isLast: boolean): void => {
+    const socket = this.#socket
+    this.#running = undefined
+    if (isLast) {
+      socket.destroySoon()
+      return
+    }
+    if (socket.timeout !== undefined && socket.timeout > 0) socket.setTimeout(0)
+    if (this.#early.length > 0) this.#handOn(Buffer.concat(this.#early))
+  }
+
+  #handOn(bytes: Buffer): void {
+    const socket = this.#socket
+    socket.off('data', this.#take)
+    socket.off('end', this.#end)
+    socket.off('drain', this.#drain)
+    socket.off('timeout', this.#timeout)
+    socket.off('error', ignore)
+    socket.off('close', this.#close)
+    tellRunningAnswer(socket, undefined)
+    this.#keeper.left(this)
+    handOn(socket, bytes, () => this.#keeper.welcome(socket))
+  }
+
+  /** As Node has it: who says goodbye while waiting has left. */
+  readonly #end = (): void => {
+    this.#socket.end()
+  }
+
+  readonly #drain = (): void => this.#running?.drain()
+
+  readonly #timeout = (): void => cutIfStalled(this.#socket)
+
+  readonly #close = (): void => {
+    this.#keeper.left(this)
+    this.#running?.cut()
+  }
+}
+
+function ignore(): void {
+  // Nothing to do: the connection closes, and whoever waits learns of that.
+}

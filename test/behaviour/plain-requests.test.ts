@@ -1,0 +1,122 @@
+// Most requests are written in one plain way, and take a short way through the program. Nobody can tell
+// from the answers: not when the next request on the connection is written in another, nor when it comes
+// in pieces, or before the answer to the last has left.
+
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+
+import { createCertificate } from '../support/certificates.ts'
+import { openFront } from '../support/front.ts'
+import type { Front } from '../support/front.ts'
+import { connect, soon } from '../support/peer.ts'
+import type { Peer } from '../support/peer.ts'
+import { until } from '../support/until.ts'
+
+const HOST = 'Host: cdn.example\r\n'
+const PLAIN = `GET /files/a HTTP/1.1\r\n${HOST}\r\n`
+const BODY = 'a'.repeat(3000)
+
+const certificate = createCertificate()
+const https = { enabled: true, cert_path: certificate.certPath, key_path: certificate.keyPath }
+
+after(() => certificate[Symbol.dispose]())
+
+for (const [name, server] of Object.entries({ 'in the open': {}, 'over TLS': { https } })) {
+  describe(`on one connection ${name}`, () => {
+    let front: Front
+    before(async () => {
+      front = await openFront({ server, cache: { cache_layers: ['memory'] } })
+      front.put('a', BODY)
+      front.put('late', BODY)
+      front.put('later', BODY)
+      front.put('large', { size: 3_000_000, seed: 'large' })
+    })
+    after(() => front[Symbol.asyncDispose]())
+
+    const open = (): Promise<Peer> => connect(front.port, 'https' in server ? { tls: {} } : {})
+
+    /** So many whole bodies have come, and the connection is still open. */
+    async function bodies(peer: Peer, count: number): Promise<void> {
+      await peer.until((text) => text.split(BODY).length - 1 === count)
+    }
+
+    test('what is not plain may follow what is, and the other way round', async () => {
+      const peer = await open()
+      let asked = 0
+      for (const request of [
+        PLAIN,
+        PLAIN,
+        `GET /files/a HTTP/1.1\r\n${HOST}X-Name: caf\u00e9\r\n\r\n`,
+        `GET /files/a HTTP/1.1\r\n${HOST}X-Twice: 1\r\nX-Twice: 2\r\n\r\n`,
+        PLAIN,
+        `GET http://cdn.example/files/a HTTP/1.1\r\n${HOST}\r\n`,
+        PLAIN,
+      ]) {
+        peer.send(request)
+        await bodies(peer, (asked += 1))
+      }
+    })
+
+    test('a request may come byte by byte after one that came at once', async () => {
+      const peer = await open()
+      peer.send(PLAIN)
+      await bodies(peer, 1)
+      for (const byte of PLAIN) {
+        peer.send(byte)
+        await new Promise(setImmediate)
+      }
+      await bodies(peer, 2)
+    })
+
+    test('a request that comes before the last has its answer waits for its turn', async () => {
+      front.s3.fault({ kind: 'delay', delayMs: 300, times: 1, match: { key: 'late' } })
+      const peer = await open()
+      peer.send(PLAIN.replace('/a', '/late'))
+      await until(
+        'S3 is asked',
+        async () => front.s3.requests.some(({ key }) => key === 'late'),
+        (isAsked) => isAsked,
+      )
+      peer.send(PLAIN)
+      peer.send(`HEAD /files/a HTTP/1.1\r\n${HOST}\r\n`)
+      peer.send(PLAIN.replace(HOST, `${HOST}Connection: close\r\n`))
+      await soon(peer.closed, 'the connection closes')
+      assert.equal(peer.text.split(BODY).length - 1, 3)
+      assert.equal(peer.text.split('HTTP/1.1 200 OK').length - 1, 4)
+    })
+
+    test('a HEAD has the length of the body, and the next answer follows at once', async () => {
+      const peer = await open()
+      peer.send(`HEAD /files/a HTTP/1.1\r\n${HOST}\r\n`)
+      await peer.until(/\r\n\r\n$/)
+      assert.match(peer.text, /\r\nContent-Length: 3000\r\n/)
+      peer.send(`GET /files/none HTTP/1.1\r\n${HOST}\r\n`)
+      await peer.until(/"not_found"/)
+      peer.send(PLAIN)
+      await bodies(peer, 1)
+    })
+
+    test('who says close is closed on after the answer', async () => {
+      const peer = await open()
+      peer.send(PLAIN.replace(HOST, `${HOST}Connection: close\r\n`))
+      await soon(peer.closed, 'the connection closes')
+      assert.match(peer.text, /\r\nConnection: close\r\n/)
+      assert.ok(peer.text.endsWith(BODY))
+    })
+
+    test('who has said close is not heard any more', async () => {
+      const asked = front.s3.requests.length
+      front.s3.fault({ kind: 'delay', delayMs: 300, times: 1, match: { key: 'later' } })
+      const peer = await open()
+      peer.send(PLAIN.replace('/a', '/later').replace(HOST, `${HOST}Connection: close\r\n`))
+      await until(
+        'S3 is asked',
+        async () => front.s3.requests.length,
+        (requests) => requests > asked,
+      )
+      peer.send(PLAIN)
+      await soon(peer.closed, 'the connection closes')
+      assert.equal(peer.text.split(BODY).length - 1, 1)
+    })
+  })
+}
