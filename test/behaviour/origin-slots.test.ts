@@ -56,8 +56,11 @@ async function untilUsage(front: CachedFront, inUse: number, waiting: number): P
 }
 
 test('S3 gets no more requests at one time, and who waits is served in turn', async () => {
-  await using front = await open({ s3: { max_concurrent_requests: 2 } })
-  front.s3.fault({ kind: 'delay', delayMs: 150 })
+  const queue = { timeout: '20s' }
+  await using front = await open({ s3: { max_concurrent_requests: 2, queue } })
+  // The first two are slow enough that all the others stand in line behind them.
+  front.s3.fault({ kind: 'delay', delayMs: 4000, times: 2 })
+  front.s3.fault({ kind: 'delay', delayMs: 50 })
   const order: string[] = []
   const asked: Promise<unknown>[] = []
   for (let index = 0; index < 10; index += 1) {
