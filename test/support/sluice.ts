@@ -39,7 +39,8 @@ export interface Sluice extends AsyncDisposable {
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
 /** Of the runtime, as the first line of the program asks for them. */
 export const RUNTIME_FLAGS: readonly string[] = flagsOfFirstLine(readFileSync(MAIN, 'utf8'))
-const PATIENCE_MS = 20_000
+/** A busy machine takes its time to start three threads. */
+const PATIENCE_MS = 60_000
 const READY = /^sluice ready.*$/m
 const ADDRESS = /https?:\/\/[^\s,]+/
 
