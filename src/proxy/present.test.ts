@@ -237,6 +237,12 @@ describe('an answer from the cache', () => {
     assert.equal(fields(again)['Age'], '62')
   })
 
+  test('that has only just come is not written down', () => {
+    const fresh = reply({ aged: { ...aged, ageMs: undefined } })
+    assert.equal(fresh.block, undefined)
+    assert.equal(fields(fresh)['Date'], 'Sun, 06 Nov 1994 08:49:37 GMT')
+  })
+
   test('is written anew when it has another date, or is for another route', () => {
     const renewed = reply({ aged: { ...aged, dateAt: aged.dateAt + 1000 } })
     assert.equal(fields(renewed)['Date'], 'Sun, 06 Nov 1994 08:49:38 GMT')

@@ -35,12 +35,7 @@ export class PlainConnection {
     this.#socket = socket
     this.#keeper = keeper
     tellRunningAnswer(socket, this)
-    socket.on('data', this.#take)
-    socket.on('end', this.#end)
-    socket.on('drain', this.#drain)
-    socket.on('timeout', this.#timeout)
-    socket.on('error', ignore)
-    socket.on('close', this.#close)
+    this.#listen('on')
   }
 
   get running(): PlainResponse | undefined {
@@ -103,15 +98,20 @@ export class PlainConnection {
 
   #handOn(bytes: Buffer): void {
     const socket = this.#socket
-    socket.off('data', this.#take)
-    socket.off('end', this.#end)
-    socket.off('drain', this.#drain)
-    socket.off('timeout', this.#timeout)
-    socket.off('error', ignore)
-    socket.off('close', this.#close)
+    this.#listen('off')
     tellRunningAnswer(socket, undefined)
     this.#keeper.left(this)
     handOn(socket, bytes, () => this.#keeper.welcome(socket))
+  }
+
+  #listen(turn: 'on' | 'off'): void {
+    const socket = this.#socket
+    socket[turn]('data', this.#take)
+    socket[turn]('end', this.#end)
+    socket[turn]('drain', this.#drain)
+    socket[turn]('timeout', this.#timeout)
+    socket[turn]('error', ignore)
+    socket[turn]('close', this.#close)
   }
 
   /** As Node has it: who says goodbye while waiting has left. */

@@ -6,8 +6,8 @@ import { connect } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { describe, test } from 'node:test'
 
-import { ShortWay } from './short-way.ts'
 import { HeadedResponse } from './response.ts'
+import { ShortWay } from './short-way.ts'
 
 interface Answer {
   readonly status: number

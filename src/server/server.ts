@@ -23,8 +23,8 @@ import {
 import { createListener, retuneListener } from './listener.ts'
 import type { Listener } from './listener.ts'
 import { answerParserError, answerRefusal, writeRefusal } from './parser-refusal.ts'
-import { ShortWay } from './short-way.ts'
 import { ProxyGreeting } from './proxy-greeting.ts'
+import { ShortWay } from './short-way.ts'
 import { readCertificate, watchCertificate } from './tls.ts'
 
 export { usableCores } from './cpus.ts'

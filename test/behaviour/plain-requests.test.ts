@@ -8,18 +8,43 @@ import { after, before, describe, test } from 'node:test'
 import { createCertificate } from '../support/certificates.ts'
 import { openFront } from '../support/front.ts'
 import type { Front } from '../support/front.ts'
-import { connect, soon } from '../support/peer.ts'
+import { request } from '../support/http.ts'
+import { INSPECTED, inspect } from '../support/inspector.ts'
+import { connect, eventually, soon } from '../support/peer.ts'
 import type { Peer } from '../support/peer.ts'
 import { until } from '../support/until.ts'
 
 const HOST = 'Host: cdn.example\r\n'
 const PLAIN = `GET /files/a HTTP/1.1\r\n${HOST}\r\n`
 const BODY = 'a'.repeat(3000)
+/** Of the requests that Node's parser reads. */
+const COUNT = `
+  globalThis.parsed = 0
+  process.getBuiltinModule('node:diagnostics_channel')
+    .subscribe('http.server.request.start', () => { globalThis.parsed += 1 })`
 
 const certificate = createCertificate()
 const https = { enabled: true, cert_path: certificate.certPath, key_path: certificate.keyPath }
 
 after(() => certificate[Symbol.dispose]())
+
+test('a plain request is none of Node’s, and any other is', async () => {
+  await using front = await openFront({ server: { threads: 2 } }, { env: INSPECTED })
+  front.put('a', BODY)
+  using inspector = await inspect(front.sluice)
+  await eventually(() => inspector.workers().length === 2, 'two workers')
+  const workers = inspector.workers()
+  for (const worker of workers) await inspector.evaluate(worker, COUNT)
+  const parsed = async (): Promise<number> => {
+    const counts = workers.map((worker) => inspector.evaluate(worker, 'globalThis.parsed'))
+    return (await Promise.all(counts)).map(Number).reduce((sum, count) => sum + count)
+  }
+  const ask = (headers = {}): Promise<unknown> => request(`${front.url}/files/a`, { headers })
+  for (let count = 0; count < 10; count += 1) await ask()
+  assert.equal(await parsed(), 0)
+  for (let count = 0; count < 10; count += 1) await ask({ 'content-length': '0' })
+  assert.equal(await parsed(), 10)
+})
 
 for (const [name, server] of Object.entries({ 'in the open': {}, 'over TLS': { https } })) {
   describe(`on one connection ${name}`, () => {
@@ -29,7 +54,6 @@ for (const [name, server] of Object.entries({ 'in the open': {}, 'over TLS': { h
       front.put('a', BODY)
       front.put('late', BODY)
       front.put('later', BODY)
-      front.put('large', { size: 3_000_000, seed: 'large' })
     })
     after(() => front[Symbol.asyncDispose]())
 
