@@ -8,6 +8,10 @@ import type { RedisOptions } from 'ioredis'
 import { parseAddress } from '../config/address.ts'
 import type { RedisConfig } from '../config/redis.ts'
 import { backoffMs } from '../primitives/backoff.ts'
+import { speedUpTexts } from '../primitives/fast-texts.ts'
+
+// One of its classes extends String.
+speedUpTexts()
 
 export type RedisArgument = string | number | Buffer
 
