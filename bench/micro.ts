@@ -113,8 +113,8 @@ function traffic(): (turn: number) => unknown {
 
 function hit(bucket: string, key: string): Exchange {
   const exchange = finishedExchange()
-  exchange.note('route', { bucket, key })
-  exchange.note('cache', { kind: 'hit', isStale: false, ttlS: 60, detail: 'memory' })
+  exchange.facts.route = { bucket, key }
+  exchange.facts.cache = { kind: 'hit', isStale: false, ttlS: 60, detail: 'memory' }
   return exchange
 }
 
@@ -129,8 +129,8 @@ function finishedExchange(): Exchange {
     headers: {},
   }
   const exchange = new Exchange(arrival)
-  exchange.note('route', { bucket: 'products', key: 'picture.jpg' })
-  exchange.note('obtain', { attempts: 1, replica: 'primary', failed: [] })
+  exchange.facts.route = { bucket: 'products', key: 'picture.jpg' }
+  exchange.facts.obtain = { attempts: 1, replica: 'primary', failed: [] }
   exchange.sent = {
     status: 200,
     bytes: 1024,

@@ -44,7 +44,7 @@ export interface Periods {
 export function decide(question: CacheQuestion, now: number): Verdict {
   const { policy } = question
   const request = policy.honourRequestDirectives ? question.request : NO_REQUEST_DIRECTIVES
-  const verdict = verdictOn({ ...question, request }, now)
+  const verdict = verdictOn(question, request, now)
   const asksOrigin = verdict.kind === 'revalidate' || verdict.kind === 'fetch'
   return asksOrigin && request.onlyIfCached ? { kind: 'refuse' } : verdict
 }
@@ -61,8 +61,8 @@ export function periodsOf(stored: StorageTerms, softPurgedAt: number | undefined
 }
 
 // The request's no-store plays no part: it does not reach what is stored already (§5.2.1.5).
-function verdictOn(question: CacheQuestion, now: number): Verdict {
-  const { stored, request } = question
+function verdictOn(question: CacheQuestion, request: RequestDirectives, now: number): Verdict {
+  const { stored } = question
   if (stored === undefined || now >= stored.keepUntil)
     return { kind: 'fetch', why: question.hasOtherVariants ? 'vary-miss' : 'uri-miss' }
 
@@ -71,7 +71,7 @@ function verdictOn(question: CacheQuestion, now: number): Verdict {
   const isYoungEnough = !request.noCache && acceptsAge(request, stored, now)
   if (isFresh) {
     if (isYoungEnough && staysFresh(request, periods, now)) return { kind: 'serve', why: 'fresh' }
-    return revalidation(question, stored, periods, 'request')
+    return revalidation({ ...question, request }, stored, periods, 'request')
   }
   const staleMs = now - periods.freshUntil
   if (isYoungEnough && !stored.isAlwaysValidated && acceptsStale(request, staleMs)) {
@@ -79,7 +79,7 @@ function verdictOn(question: CacheQuestion, now: number): Verdict {
     if (request.maxStaleS !== undefined && !stored.isNeverStale)
       return { kind: 'serve', why: 'max-stale' }
   }
-  return revalidation(question, stored, periods, 'stale')
+  return revalidation({ ...question, request }, stored, periods, 'stale')
 }
 
 /** §5.2.1.1. 0 is what a browser's reload sends: it never means "if you have it from this instant". */

@@ -119,10 +119,6 @@ export class Exchange {
     this.arrival = arrival
   }
 
-  note<Phase extends keyof Facts>(phase: Phase, fact: NonNullable<Facts[Phase]>): void {
-    this.facts[phase] = fact
-  }
-
   /** Takes a place until it has ended; one that is looked at again has its place already. */
   hold(slots: RequestSlots): void {
     if (this.#outer === slots || this.#inner === slots) return

@@ -33,8 +33,8 @@ function finished(told: Told = {}): Exchange {
     headers: {},
     clientAddress: '127.0.0.1',
   })
-  exchange.note('route', { bucket: 'b', key })
-  exchange.note('cache', told.cache ?? HIT)
+  exchange.facts.route = { bucket: 'b', key }
+  exchange.facts.cache = told.cache ?? HIT
   exchange.sent = {
     status: 200,
     bytes: 100,
@@ -94,7 +94,7 @@ test('each outcome of the cache is counted once, and refusals and strangers not 
   }
   const refused = finished()
   refused.facts.cache = undefined
-  refused.note('refusal', { code: 'token_missing', cause: undefined })
+  refused.facts.refusal = { code: 'token_missing', cause: undefined }
   traffic.observe(refused)
   const {
     requests,

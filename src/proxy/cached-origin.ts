@@ -35,7 +35,8 @@ export interface CacheVisit {
   readonly leaving: CancelSignal
   /** Undefined: nobody wants to know how long it takes. */
   readonly marks?: Marks | undefined
-  note(phase: 'cache', outcome: CacheOutcome): void
+  /** What the cache had to do with it. */
+  readonly facts: { cache: CacheOutcome | undefined }
   /** Throws where there is no time to ask the origin. Undefined: nobody waits, and there always is. */
   requireTime?(): void
 }
@@ -132,7 +133,9 @@ export class CachedOrigin {
   courseFor(lookup: Lookup, headers: IncomingHttpHeaders, askedAt: number): Course {
     const { policy } = this.#options
     const request = parseRequestDirectives(headers['cache-control'], headers.pragma)
-    const verdict = decide({ ...lookup, request, policy }, askedAt)
+    const { stored, hasOtherVariants, softPurgedAt } = lookup
+    const question = { stored, hasOtherVariants, softPurgedAt, request, policy }
+    const verdict = decide(question, askedAt)
     const asksOrigin = verdict.kind === 'fetch' || verdict.kind === 'revalidate'
     // RFC 9111 §5.2.1.5: nothing of what comes may be kept, and nobody else may wait for it.
     return asksOrigin && request.noStore ? { kind: 'pass', why: verdict.why } : verdict
@@ -149,7 +152,7 @@ export class CachedOrigin {
     }
     // True already where the origin is going to fail.
     if (verdict.kind !== 'refresh' && verdict.kind !== 'serve')
-      context.exchange.note('cache', forwarded(verdict.why))
+      context.exchange.facts.cache = forwarded(verdict.why)
     const { stored } = lookup
     if (verdict.kind === 'fetch' || stored === undefined) {
       return this.#open(plan, context, verdict.kind === 'fetch' ? verdict.why : 'uri-miss')
@@ -168,7 +171,7 @@ export class CachedOrigin {
     { outcome, at }: { readonly outcome: CacheOutcome; readonly at: number },
   ): Obtained | Promise<Obtained> {
     // An absence is thrown: it was a hit all the same.
-    context.exchange.note('cache', outcome)
+    context.exchange.facts.cache = outcome
     const open = (): ObjectSlices => this.#slicesOf(stored, plan, context)
     const served = serveStored(stored, plan, { isJustReceived: false, at }, open)
     const held = served.isHeld()
@@ -190,7 +193,7 @@ export class CachedOrigin {
 
   /** Past the cache, for this request alone. */
   #around(plan: Plan, context: CachedContext, reason: ForwardReason): Promise<Obtained> {
-    context.exchange.note('cache', forwarded(reason))
+    context.exchange.facts.cache = forwarded(reason)
     return obtain(plan, this.#options.askFor(context.exchange.leaving, context.trail))
   }
 
@@ -267,13 +270,13 @@ export class CachedOrigin {
     }
     const ttlS = (stored.freshUntil - now()) / 1000
     const status = isFreshened ? { status: 304 } : {}
-    context.exchange.note('cache', {
+    context.exchange.facts.cache = {
       ...forwarded(why),
       isStored: isKept,
       isCollapsed,
       ttlS,
       ...status,
-    })
+    }
     const open = (): ObjectSlices => this.#slicesOf(stored, plan, context, askedAt)
     return serveStored(stored, plan, { isJustReceived: true, at: now() }, open).obtained
   }
@@ -289,7 +292,7 @@ export class CachedOrigin {
     if (taken.isLasting) this.#unshared.note(cache.nameOf(plan), now())
     const found = isCollapsed ? undefined : taken.claim()
     if (found === undefined) return this.#around(plan, context, why)
-    context.exchange.note('cache', forwarded(why))
+    context.exchange.facts.cache = forwarded(why)
     return obtainFrom(found, plan, askFor(context.exchange.leaving, context.trail))
   }
 
@@ -359,7 +362,7 @@ function tellLack(
   { exchange }: CachedContext,
 ): Obtained | Promise<Obtained> {
   const tell = (collapsed: boolean): Obtained => {
-    exchange.note('cache', lackingBytes(outcome, collapsed))
+    exchange.facts.cache = lackingBytes(outcome, collapsed)
     return obtained
   }
   const isAwaited = isCollapsed ? undefined : slices?.isAwaited

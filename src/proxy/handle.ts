@@ -36,7 +36,7 @@ export function handle(
   status: Status,
 ): Reply | Promise<Reply> {
   const request = receive(raw, snapshot.limits)
-  exchange.note('receive', request)
+  exchange.facts.receive = request
   const own = ownReply(request, status)
   if (own !== undefined) {
     noteRoute(preflightRoute(request, snapshot), exchange)
@@ -66,7 +66,7 @@ export function handle(
 }
 
 function noteRoute(match: Match<Route> | undefined, exchange: Exchange): void {
-  if (match !== undefined) exchange.note('route', { bucket: match.value.bucket, key: match.rest })
+  if (match !== undefined) exchange.facts.route = { bucket: match.value.bucket, key: match.rest }
 }
 
 /** Whoever looks for what is not there is counted like everybody else. */
@@ -106,14 +106,14 @@ function serve(
   const { marks } = exchange
   if (marks !== undefined) marks.admittedAt = monotonic()
   if (identity !== undefined || policy !== undefined) {
-    exchange.note('access', { user: identity?.subject, policy })
-  } else if (!route.access.isOpen) exchange.note('access', UNNAMED)
-  if (limitFields !== undefined) exchange.note('limits', limitFields)
+    exchange.facts.access = { user: identity?.subject, policy }
+  } else if (!route.access.isOpen) exchange.facts.access = UNNAMED
+  if (limitFields !== undefined) exchange.facts.limits = limitFields
   if (route.slots !== undefined) exchange.hold(route.slots)
   if (listing?.isFallback === false) return answerNames(wanted, listing, exchange)
   if (isBareRoot(route, rest, request.path)) return redirectToSlash(request, route)
   const plan = planFor(match, request)
-  exchange.note('route', { bucket: route.bucket, key: plan.key })
+  exchange.facts.route = { bucket: route.bucket, key: plan.key }
   const obtain = obtainerFor(route, request, exchange)
   if (!route.website.isPlain) {
     const list = listing && (() => answerListing(wanted, listing, exchange))
@@ -157,7 +157,7 @@ async function instead(missed: Missed, exchange: Exchange): Promise<Reply> {
   if (stands === undefined) throw missed.error
   const { reply, refusal } = stands
   if (refusal !== undefined) {
-    exchange.note('refusal', { code: refusal.code, cause: refusal.cause })
+    exchange.facts.refusal = { code: refusal.code, cause: refusal.cause }
   }
   return reply
 }
@@ -182,10 +182,10 @@ async function answerListing(
 ): Promise<Reply> {
   const { value: route, captured } = match
   const keyRoot = route.siteOf?.(captured).keyRoot ?? ''
-  exchange.note('route', { bucket: route.bucket, key: keyRoot + plan.prefix })
-  if (route.cached !== undefined) exchange.note('cache', BYPASS)
+  exchange.facts.route = { bucket: route.bucket, key: keyRoot + plan.prefix }
+  if (route.cached !== undefined) exchange.facts.cache = BYPASS
   const trail = createTrail()
-  exchange.note('obtain', trail)
+  exchange.facts.obtain = trail
   exchange.requireTime()
   return list({ plan, request, route, keyRoot, routes, signal: exchange.leaving, trail })
 }
@@ -213,7 +213,7 @@ export function isBareRoot({ website }: Route, rest: string, path: string): bool
 
 function obtainerFor(route: Route, { headers }: Request, exchange: Exchange): Obtain {
   const trail = createTrail()
-  exchange.note('obtain', trail)
+  exchange.facts.obtain = trail
   const { cached, askFor } = route
   if (cached === undefined) {
     return (plan) => {

@@ -178,7 +178,7 @@ function mannerFor(reply: Reply, { exchange, snapshot, options }: Visit): Manner
   const common = reply.commonHeaders ?? snapshot.commonHeaders
   const cacheStatus = formatCacheStatus(outcome)
   const told = ['X-Request-ID', arrival.id, 'Cache-Status', cacheStatus, 'X-Cache', xCache(outcome)]
-  const headers = [...told, ...common]
+  const headers = told.concat(common)
   if (facts.limits !== undefined) headers.push(...facts.limits)
   if (snapshot.serverTiming) headers.push(...timingFields(exchange, outcome, fieldsOf(reply)))
   return { headers, close: options.status.isDraining() || facts.receive?.hasBody !== false }
@@ -190,7 +190,7 @@ function no(error: unknown, { raw, exchange, options }: Visit): Reply {
   const refusal = refusalFrom(error)
   const { id, method, target } = exchange.arrival
   const { code, cause, user, policy } = refusal
-  exchange.note('refusal', { code, cause, user, policy })
+  exchange.facts.refusal = { code, cause, user, policy }
   if (refusal.code === 'internal_error') options.reportBug(refusal.cause, id)
   const question = target.indexOf('?')
   const query = question < 0 ? '' : target.slice(question + 1)

@@ -43,11 +43,11 @@ export function answerPurge(
 function objectOf(raw: RawRequest, exchange: Exchange, snapshot: Snapshot): PurgedObject {
   // Its path means what the path of a GET means.
   const request = receive({ ...pick(raw), method: 'GET' }, snapshot.limits)
-  exchange.note('receive', request)
+  exchange.facts.receive = request
   const match = routeFor(snapshot, request)
   const { bucket } = match.value
   const { key } = planFor(match, request)
-  exchange.note('route', { bucket, key })
+  exchange.facts.route = { bucket, key }
   if (key === '') throw new Refusal('not_found')
   const isSoft = raw.headers['x-soft-purge'] === '1'
   return { bucket, key, isSoft }

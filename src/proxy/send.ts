@@ -189,7 +189,7 @@ class Transmission implements Sink {
     this.#isHeadOut = true
     this.#firstByteAt = monotonic()
     const { status, block, headers, statedLength } = this.#reply
-    const all = [...headers, ...this.#manner.headers]
+    const all = headers.concat(this.#manner.headers)
     // Last: behind a Content-Length, Node takes a Content-Disposition for UTF-8.
     if (statedLength !== undefined) all.push('Content-Length', String(statedLength))
     if (this.#manner.close && this.#isHttp1()) all.push('Connection', 'close')

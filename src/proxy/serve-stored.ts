@@ -44,7 +44,7 @@ export function serveStored(
   const ageMs = currentAgeMs(stored.initialAgeMs, stored.receivedAt, at)
   const isOrigins = isJustReceived && ageMs < 1000
   const common = { head, selected, aged: { dateAt, ageMs: isOrigins ? undefined : ageMs } }
-  if (plan.method === 'HEAD' || size === 0) return atOnce({ ...common, body: emptyBody(selected) })
+  if (plan.method === 'HEAD' || size === 0) return atOnce(common, emptyBody(selected))
   switch (selected.kind) {
     case 'whole':
       return ranged(common, { first: 0, last: size - 1 }, open(), at)
@@ -56,13 +56,14 @@ export function serveStored(
     case 'precondition-failed':
     case 'unsatisfiable':
     case 'redirect':
-      return atOnce({ ...common, body: noBody })
+      return atOnce(common, noBody)
   }
 }
 
-type Common = Omit<Obtained, 'body'>
+type Common = Required<Pick<Obtained, 'head' | 'selected' | 'aged'>>
 
-function atOnce(obtained: Obtained): Served {
+function atOnce({ head, selected, aged }: Common, body: Body): Served {
+  const obtained = { head, selected, aged, body }
   return { obtained, isHeld: isHere, isCollapsed: false, slices: undefined }
 }
 
@@ -89,7 +90,7 @@ function ranged(common: Common, range: ByteRange, slices: ObjectSlices, at: numb
       const bytes = bytesFrom(entry, range.first - index * slices.sliceBytes)
       if (bytes.byteLength >= length) {
         const wanted = bytes.byteLength === length ? bytes : bytes.subarray(0, length)
-        return atOnce({ ...common, body: bytesBody(wanted, entry.lender?.lend()) })
+        return atOnce(common, bytesBody(wanted, entry.lender?.lend()))
       }
     }
   }

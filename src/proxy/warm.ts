@@ -56,13 +56,10 @@ function isReachable(key: string): boolean {
 
 async function warmOnce(cached: CachedOrigin, key: string, signal: CancelSignal): Promise<Warmed> {
   const trail = createTrail()
-  let outcome: CacheOutcome | undefined
-  const visit: CacheVisit = {
-    arrival: { receivedAt: now() },
-    leaving: signal,
-    note: (_phase, noted) => void (outcome = noted),
-  }
+  const facts: CacheVisit['facts'] = { cache: undefined }
+  const visit: CacheVisit = { arrival: { receivedAt: now() }, leaving: signal, facts }
   const { body } = await cached.obtain(planFor(key), { headers: INSISTING, exchange: visit, trail })
+  const outcome = facts.cache
   if (!isKept(outcome)) {
     discardBody(body)
     if (outcome?.isStale === true) throw new Refusal('origin_failed')

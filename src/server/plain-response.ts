@@ -15,9 +15,9 @@ export interface PlainManner {
   readonly keepAlive: string
 }
 
-type Listeners = readonly (() => void)[]
+type Listener = () => void
 
-const NOBODY: Listeners = []
+const NOBODY: readonly Listener[] = []
 const HTTP_1_1 = { httpVersionMajor: 1, httpVersionMinor: 1 } as const
 const CLOSE = 'Connection: close\r\n'
 const CHUNKED = 'Transfer-Encoding: chunked\r\n'
@@ -37,8 +37,8 @@ export class PlainResponse implements Response {
   #isLast: boolean
   #hasBody = false
   #isChunked = false
-  #closed: Listeners = NOBODY
-  #drained: Listeners = NOBODY
+  #closed = NOBODY
+  #drained = NOBODY
 
   /** `ended` is called when all of it has left. */
   constructor(socket: Socket, manner: PlainManner, ended: (isLast: boolean) => void) {
@@ -102,13 +102,13 @@ export class PlainResponse implements Response {
     this.socket.destroy()
   }
 
-  on(event: 'drain' | 'close', listener: () => void): void {
-    if (event === 'close') this.#closed = [...this.#closed, listener]
-    else this.#drained = [...this.#drained, listener]
+  on(event: 'drain' | 'close', listener: Listener): void {
+    if (event === 'close') this.#closed = withOne(this.#closed, listener)
+    else this.#drained = withOne(this.#drained, listener)
   }
 
-  off(event: 'drain' | 'close', listener: () => void): void {
-    const others = (one: () => void): boolean => one !== listener
+  off(event: 'drain' | 'close', listener: Listener): void {
+    const others = (one: Listener): boolean => one !== listener
     if (event === 'close') this.#closed = this.#closed.filter(others)
     else this.#drained = this.#drained.filter(others)
   }
@@ -154,6 +154,10 @@ export class PlainResponse implements Response {
   #writeText(text: string): void {
     if (text !== '') this.socket.write(text, 'latin1')
   }
+}
+
+function withOne(listeners: readonly Listener[], one: Listener): readonly Listener[] {
+  return listeners.length === 0 ? [one] : [...listeners, one]
 }
 
 function checkFields(fields: readonly string[]): void {
