@@ -46,6 +46,8 @@ export type Block = number
 export interface ArenaPlace {
   /** Of so many bytes as a whole number of units has, beginning at a unit. */
   readonly words: Int32Array
+  /** The same, for what is a double. */
+  readonly doubles: Float64Array
   /** `ARENA_STATE_WORDS`, all zero at first. */
   readonly state: Int32Array
 }
@@ -53,18 +55,23 @@ export interface ArenaPlace {
 export class Arena {
   /** All of it, the heads of blocks too. */
   readonly words: Int32Array
+  readonly doubles: Float64Array
+  readonly #bytes: Buffer
   readonly #state: Int32Array
   readonly #units: number
 
-  constructor({ words, state }: ArenaPlace) {
+  constructor({ words, doubles, state }: ArenaPlace) {
     this.words = words
+    this.doubles = doubles
+    this.#bytes = Buffer.from(words.buffer, words.byteOffset, words.byteLength)
     this.#state = state
     this.#units = Math.floor(words.length / WORDS_PER_UNIT)
   }
 
   static of(bytes: number): Arena {
     const words = new Int32Array(Math.floor(bytes / UNIT_BYTES) * WORDS_PER_UNIT)
-    return new Arena({ words, state: new Int32Array(ARENA_STATE_WORDS) })
+    const doubles = new Float64Array(words.buffer)
+    return new Arena({ words, doubles, state: new Int32Array(ARENA_STATE_WORDS) })
   }
 
   /** What a block of so many bytes takes. */
@@ -98,10 +105,18 @@ export class Arena {
     return Math.max(0, units * UNIT_BYTES - HEADER_BYTES)
   }
 
-  /** Its bytes, for as long as it is not given back. */
-  view(block: Block, bytes: number): Buffer {
-    const { buffer, byteOffset } = this.words
-    return Buffer.from(buffer, byteOffset + block * UNIT_BYTES + HEADER_BYTES, bytes)
+  /** Bytes of it, for as long as it is not given back. */
+  view(block: Block, bytes: number, at = 0): Buffer {
+    const first = block * UNIT_BYTES + HEADER_BYTES + at
+    return this.#bytes.subarray(first, first + bytes)
+  }
+
+  /** Characters that lie in it, from a byte on: in one byte each, or in two. */
+  text(block: Block, length: number, { at, isWide }: { at: number; isWide: boolean }): string {
+    const first = block * UNIT_BYTES + HEADER_BYTES + at
+    return isWide
+      ? this.#bytes.toString('utf16le', first, first + 2 * length)
+      : this.#bytes.toString('latin1', first, first + length)
   }
 
   /** Where its bytes begin, in words of the whole arena. */

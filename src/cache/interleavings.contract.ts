@@ -6,7 +6,6 @@
 import { createHash } from 'node:crypto'
 
 import { Arena } from './arena.ts'
-import type { Block } from './arena.ts'
 import { placesIn } from './shared-memory.ts'
 import type { SharedPlaces, SharedTierMemory } from './shared-memory.ts'
 
@@ -191,7 +190,11 @@ class Exploration {
       ...places,
       control: this.#watch(places.control),
       controlDoubles: this.#watch(places.controlDoubles),
-      arena: { words: this.#watch(arena.words), state: this.#watch(arena.state) },
+      arena: {
+        words: this.#watch(arena.words),
+        doubles: this.#watch(arena.doubles),
+        state: this.#watch(arena.state),
+      },
       lanes: this.#watch(places.lanes),
       ghosts: { hashes: this.#watch(ghosts.hashes), goneAt: this.#watch(ghosts.goneAt) },
       rows: this.#watch(places.rows),
@@ -228,7 +231,7 @@ class Exploration {
   /** Gives what puts everything back. */
   #watchTheWorld(): () => void {
     const { load, store, add, sub, compareExchange } = Atomics
-    const { view } = Arena.prototype
+    const { text, view } = Arena.prototype
     const lanes = this.#targets.get(this.#places.lanes)
     const targetOf = (array: Words): Int32Array => {
       // The cast: nothing else is given to Atomics.
@@ -263,8 +266,8 @@ class Exploration {
     const bytes = this.#bytes
     const access = (one: Access): unknown => this.#access(one)
     // Its bytes as they are at the moment; what is put in them is put there by an access.
-    Arena.prototype.view = function watchedView(block: Block, length: number) {
-      const from = this.firstWordOf(block) * 4 + this.words.byteOffset
+    Arena.prototype.view = function watchedView(block, length, at) {
+      const from = this.firstWordOf(block) * 4 + this.words.byteOffset + (at ?? 0)
       // The cast: what `perform` gives.
       const copy = access(atomic(() => Buffer.from(bytes.slice(from, from + length)))) as Buffer
       const own = Buffer.from(copy)
@@ -274,9 +277,13 @@ class Exploration {
       }
       return own
     }
+    Arena.prototype.text = function watchedText(...of) {
+      // The cast: what `perform` gives.
+      return access(atomic(() => text.apply(this, of))) as string
+    }
     return () => {
       Object.assign(Atomics, { load, store, add, sub, compareExchange })
-      Arena.prototype.view = view
+      Object.assign(Arena.prototype, { text, view })
     }
   }
 }

@@ -91,8 +91,8 @@ export class SharedGround {
     return new RecordView(slot.block, this.arena)
   }
 
-  bucketOf(slot: Slot): string | undefined {
-    return this.rows.nameOf(slot.row) ?? this.recordOf(slot).decode()?.bucket
+  bucketOf(slot: Slot): string {
+    return this.rows.nameOf(slot.row) ?? this.recordOf(slot).decode().bucket
   }
 
   /** False when there can be no room for it. */

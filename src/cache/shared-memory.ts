@@ -115,10 +115,12 @@ export function placesIn({ buffer, lanes }: SharedTierMemory): SharedPlaces {
   // The first is none.
   const slotWords = words((slots + 1) * SLOT_WORDS)
   const arenaBytes = bytes - end
+  const doubles = new Float64Array(buffer, end, Math.floor(arenaBytes / DOUBLE_BYTES))
+  const arena = { words: new Int32Array(buffer, end, 2 * doubles.length), doubles, state }
   return {
     control,
     controlDoubles: doublesOf(control),
-    arena: { words: new Int32Array(buffer, end, Math.floor(arenaBytes / WORD_BYTES)), state },
+    arena,
     arenaBytes,
     lanes: laneWords,
     laneCount: lanes,

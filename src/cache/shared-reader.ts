@@ -17,9 +17,9 @@ export interface Known {
   readonly entry: HeadEntry | SharedSlice
 }
 
+/** What one takes that is decoded, and for each character of it: what is cut from a text are objects. */
 const KNOWN_BYTES = 400
-/** So many times as large as it is written. */
-const DECODED = 3
+const BYTES_PER_CHARACTER = 8
 /** What nobody has borrowed is put down after so long at the latest, and never in the turn it was got in. */
 const IN_HAND_MS = 50
 
@@ -64,8 +64,7 @@ export class SharedReader {
     if (!isLive(word)) return undefined
     return this.#within(slot, word, () => {
       const record = this.#ground.recordOf(slot)
-      const entry = record.decode()
-      return entry && { key: record.key, word, entry }
+      return { key: record.key, word, entry: record.decode() }
     })
   }
 
@@ -99,11 +98,11 @@ export class SharedReader {
 
   #read(slot: Slot, word: number, key: string): Known | undefined {
     const record = this.#ground.recordOf(slot)
-    const entry = record.isOf(key) ? record.decode() : undefined
-    if (entry === undefined) return undefined
+    if (!record.isOf(key)) return undefined
+    const entry = record.decode()
     const own = entry.kind === 'head' ? entry : this.#sliceOf(entry, slot.id, word, record)
     const known = { slot, word, entry: own }
-    this.#known.set(key, known, KNOWN_BYTES + key.length + DECODED * record.headerBytes)
+    this.#known.offer(key, known, KNOWN_BYTES + BYTES_PER_CHARACTER * record.textLength)
     return known
   }
 

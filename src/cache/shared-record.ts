@@ -2,30 +2,41 @@
 // bytes of its slice; or, where these lie elsewhere, with where they lie.
 
 import type { Arena, Block } from './arena.ts'
-import { decodeEntry, encodeEntry } from './codec.ts'
 import { fillParts, MOST_PARTS, takeParts } from './parts.ts'
 import type { Part } from './parts.ts'
+import { readEntry, writeEntry } from './shared-codec.ts'
+import type { WrittenEntry } from './shared-codec.ts'
 import type { Entry } from './tier.ts'
 
-/** Of a record's words: then a block and its bytes for each part that lies elsewhere. */
-const KEY_BYTES = 0
-const IS_WIDE = 1
-const HEADER_BYTES = 2
-const INLINE_BYTES = 3
-const PARTS = 4
-const FIRST_PART = 5
+/**
+ * Of a record's words, the first of which are even many, so that doubles may follow. Then come a block and
+ * its bytes for each part that lies elsewhere; numbers, words and text of the entry, its key before the
+ * text; and bytes.
+ */
+const TEXT_LENGTH = 0
+const KEY_LENGTH = 1
+const IS_WIDE = 2
+const NUMBERS = 3
+const WORDS = 4
+const INLINE_BYTES = 5
+const PARTS = 6
+const FIRST_PART = 8
+const WORDS_OF_PART = 2
+const WORDS_OF_NUMBER = 2
 const WORD_BYTES = Int32Array.BYTES_PER_ELEMENT
-/** No codec begins with it. */
-const BEGIN_OF_TEXT = '['.charCodeAt(0)
 const NO_BYTES = new Uint8Array(0)
+const NO_PARTS: readonly Part[] = []
 /** Of a larger slice the bytes are kept by themselves, so that they may lie in parts. */
 const MOST_INLINE_BYTES = 16 * 1024
 
 /** What is to be written. */
 export interface Draft {
-  readonly key: Uint8Array
+  readonly entry: WrittenEntry
+  readonly keyLength: number
+  /** The key, and then that of the entry. */
+  readonly text: Uint8Array
+  /** Two bytes for a character, since some character of it needs them. */
   readonly isWide: boolean
-  readonly header: Uint8Array
   readonly bytes: Uint8Array
 }
 
@@ -38,10 +49,16 @@ export interface Room {
 }
 
 export function draftOf(key: string, entry: Entry): Draft {
-  const bytes = entry.kind === 'slice' ? entry.bytes : NO_BYTES
-  const header = headerOf(entry)
-  const isWide = hasWideCharacters(key)
-  return { key: Buffer.from(key, isWide ? 'utf16le' : 'latin1'), isWide, header, bytes }
+  const written = writeEntry(entry)
+  const text = key + written.text
+  const isWide = hasWideCharacters(text)
+  return {
+    entry: written,
+    keyLength: key.length,
+    text: Buffer.from(text, isWide ? 'utf16le' : 'latin1'),
+    isWide,
+    bytes: entry.kind === 'slice' ? entry.bytes : NO_BYTES,
+  }
 }
 
 /** What of the arena it will take, if its slice lies in one part. */
@@ -64,14 +81,11 @@ export function takeRoom(draft: Draft, arena: Arena): Room | undefined {
   }
   const { words } = arena
   const at = arena.firstWordOf(block)
-  words[at + KEY_BYTES] = draft.key.byteLength
-  words[at + IS_WIDE] = draft.isWide ? 1 : 0
-  words[at + HEADER_BYTES] = draft.header.byteLength
-  words[at + INLINE_BYTES] = inline
   words[at + PARTS] = parts.length
   for (const [index, part] of parts.entries()) {
-    words[at + FIRST_PART + 2 * index] = part.block
-    words[at + FIRST_PART + 2 * index + 1] = part.bytes
+    const partAt = at + FIRST_PART + index * WORDS_OF_PART
+    words[partAt] = part.block
+    words[partAt + 1] = part.bytes
   }
   const bytes = parts.reduce((sum, part) => sum + arena.sizeOf(part.block), arena.sizeOf(block))
   return { block, parts, bytes }
@@ -79,13 +93,26 @@ export function takeRoom(draft: Draft, arena: Arena): Room | undefined {
 
 /** Nobody else looks at it yet. */
 export function writeRecord(draft: Draft, { block, parts }: Room, arena: Arena): void {
-  const { key, header, bytes } = draft
-  const start = (FIRST_PART + 2 * parts.length) * WORD_BYTES
+  const { entry, text, bytes } = draft
+  const { words, doubles } = arena
   const inline = parts.length === 0 ? bytes.byteLength : 0
-  const view = arena.view(block, start + key.byteLength + header.byteLength + inline)
-  view.set(key, start)
-  view.set(header, start + key.byteLength)
-  if (parts.length === 0) view.set(bytes, start + key.byteLength + header.byteLength)
+  const at = arena.firstWordOf(block)
+  words[at + TEXT_LENGTH] = draft.isWide ? text.byteLength / 2 : text.byteLength
+  words[at + KEY_LENGTH] = draft.keyLength
+  words[at + IS_WIDE] = draft.isWide ? 1 : 0
+  words[at + NUMBERS] = entry.numbers.length
+  words[at + WORDS] = entry.words.length
+  words[at + INLINE_BYTES] = inline
+  const numbersAt = at + FIRST_PART + parts.length * WORDS_OF_PART
+  for (const [index, number] of entry.numbers.entries()) {
+    doubles[numbersAt / WORDS_OF_NUMBER + index] = number
+  }
+  const wordsAt = numbersAt + entry.numbers.length * WORDS_OF_NUMBER
+  for (const [index, word] of entry.words.entries()) words[wordsAt + index] = word
+  const textAt = (wordsAt + entry.words.length - at) * WORD_BYTES
+  const view = arena.view(block, textAt + text.byteLength + inline)
+  view.set(text, textAt)
+  if (parts.length === 0) view.set(bytes, textAt + text.byteLength)
   else {
     fillParts(
       parts.map((part) => arena.view(part.block, part.bytes)),
@@ -104,6 +131,7 @@ export class RecordView {
   readonly #arena: Arena
   readonly #block: Block
   readonly #at: number
+  #read: string | undefined
 
   constructor(block: Block, arena: Arena) {
     this.#arena = arena
@@ -112,85 +140,78 @@ export class RecordView {
   }
 
   isOf(key: string): boolean {
-    const isWide = this.#word(IS_WIDE) === 1
-    const length = isWide ? key.length * 2 : key.length
-    if (this.#word(KEY_BYTES) !== length) return false
-    const bytes = this.#view(this.#start, length)
-    return bytes.toString(isWide ? 'utf16le' : 'latin1') === key
+    return this.#word(KEY_LENGTH) === key.length && this.key === key
   }
 
   get key(): string {
-    const bytes = this.#view(this.#start, this.#word(KEY_BYTES))
-    return bytes.toString(this.#word(IS_WIDE) === 1 ? 'utf16le' : 'latin1')
+    return this.#text.substring(0, this.#word(KEY_LENGTH))
   }
 
   /** Of a slice without its bytes. */
-  decode(): Entry | undefined {
-    const header = this.#view(this.#start + this.#word(KEY_BYTES), this.headerBytes)
-    return header[0] === BEGIN_OF_TEXT ? sliceFrom(header) : decodeEntry(header)
+  decode(): Entry {
+    const { words, doubles: numbers } = this.#arena
+    return readEntry({
+      numbers,
+      numbersAt: this.#numbersAt / WORDS_OF_NUMBER,
+      words,
+      wordsAt: this.#wordsAt,
+      text: this.#text,
+      textAt: this.#word(KEY_LENGTH),
+    })
   }
 
-  get headerBytes(): number {
-    return this.#word(HEADER_BYTES)
+  /** Its key too. */
+  get textLength(): number {
+    return this.#word(TEXT_LENGTH)
   }
 
   get parts(): readonly Buffer[] {
     const parts = partsOf(this.#block, this.#arena)
     if (parts.length > 0) return parts.map(({ block, bytes }) => this.#arena.view(block, bytes))
-    const offset = this.#start + this.#word(KEY_BYTES) + this.#word(HEADER_BYTES)
-    return [this.#view(offset, this.#word(INLINE_BYTES))]
+    const textBytes = this.textLength * (this.#word(IS_WIDE) + 1)
+    const length = this.#word(INLINE_BYTES)
+    return [this.#arena.view(this.#block, length, this.#textAt + textBytes)]
   }
 
-  get #start(): number {
-    return (FIRST_PART + 2 * this.#word(PARTS)) * WORD_BYTES
+  get #numbersAt(): number {
+    return this.#at + FIRST_PART + this.#word(PARTS) * WORDS_OF_PART
+  }
+
+  get #wordsAt(): number {
+    return this.#numbersAt + this.#word(NUMBERS) * WORDS_OF_NUMBER
+  }
+
+  /** In bytes of its block. */
+  get #textAt(): number {
+    return (this.#wordsAt + this.#word(WORDS) - this.#at) * WORD_BYTES
+  }
+
+  get #text(): string {
+    const isWide = this.#word(IS_WIDE) === 1
+    this.#read ??= this.#arena.text(this.#block, this.textLength, { at: this.#textAt, isWide })
+    return this.#read
   }
 
   #word(which: number): number {
     return this.#arena.words[this.#at + which] ?? 0
   }
-
-  #view(offset: number, length: number): Buffer {
-    return this.#arena.view(this.#block, offset + length).subarray(offset)
-  }
 }
 
-function partsOf(block: Block, arena: Arena): Part[] {
+function partsOf(block: Block, arena: Arena): readonly Part[] {
   const { words } = arena
   const at = arena.firstWordOf(block)
   const count = Math.min(words[at + PARTS] ?? 0, MOST_PARTS)
+  if (count === 0) return NO_PARTS
   return Array.from({ length: count }, (_, index) => ({
-    block: words[at + FIRST_PART + 2 * index] ?? 0,
-    bytes: words[at + FIRST_PART + 2 * index + 1] ?? 0,
+    block: words[at + FIRST_PART + index * WORDS_OF_PART] ?? 0,
+    bytes: words[at + FIRST_PART + index * WORDS_OF_PART + 1] ?? 0,
   }))
 }
 
-/** What a codec of several tiers makes of a slice takes ten times as long to read. */
-function headerOf(entry: Entry): Uint8Array {
-  if (entry.kind === 'head') return encodeEntry(entry)[0] ?? NO_BYTES
-  const { bucket, objectKey, tags, objectBytes, receivedAt, keepUntil } = entry
-  return Buffer.from(JSON.stringify([bucket, objectKey, tags, objectBytes, receivedAt, keepUntil]))
-}
-
-function sliceFrom(header: Buffer): Entry {
-  // The cast: it is what `headerOf` wrote. JSON has null for what never ends.
-  const text = JSON.parse(header.toString()) as [string, string, string[], number, number, number?]
-  const [bucket, objectKey, tags, objectBytes, receivedAt, last] = text
-  const keepUntil = last ?? Number.POSITIVE_INFINITY
-  return {
-    bucket,
-    objectKey,
-    tags,
-    objectBytes,
-    receivedAt,
-    keepUntil,
-    kind: 'slice',
-    bytes: NO_BYTES,
-  }
-}
-
-function lengthOf({ key, header }: Draft, parts: number, inlineBytes: number): number {
-  const words = FIRST_PART + 2 * parts
-  return words * WORD_BYTES + key.byteLength + header.byteLength + inlineBytes
+function lengthOf({ entry, text }: Draft, parts: number, inlineBytes: number): number {
+  const words = FIRST_PART + parts * WORDS_OF_PART + entry.words.length
+  const numbers = entry.numbers.length * WORDS_OF_NUMBER
+  return (words + numbers) * WORD_BYTES + text.byteLength + inlineBytes
 }
 
 function hasWideCharacters(text: string): boolean {

@@ -161,8 +161,7 @@ export class SharedTier implements Tier {
 
   #countEvicted(ground: SharedGround, slot: Slot): void {
     this.#evictions += 1
-    const bucket = ground.bucketOf(slot)
-    if (bucket !== undefined) this.#countOf(bucket).evictions += 1
+    this.#countOf(ground.bucketOf(slot)).evictions += 1
   }
 
   #countOf(bucket: string): Count {

@@ -24,6 +24,17 @@ test('what weighs too much is not kept, and a value set again weighs once', () =
   assert.equal(recent.size, 1)
 })
 
+test('what is offered often comes to stay, and of what passes by only a little does', () => {
+  const recent = new Recent<number>(2000)
+  for (let index = 0; index < 1000; index += 1) recent.offer(`passing ${index}`, index, 1)
+  assert.ok(recent.size > 0 && recent.size < 100, `${recent.size} of 1000`)
+  // Whoever offers a few in turn is not in step with what is taken.
+  for (let turn = 0; turn < 100; turn += 1) {
+    for (const key of ['a', 'b', 'c', 'd']) recent.offer(key, turn, 1)
+  }
+  for (const key of ['a', 'b', 'c', 'd']) assert.ok(recent.get(key) !== undefined, key)
+})
+
 test('what is cleared is gone', () => {
   const recent = new Recent<number>(20)
   recent.set('a', 1, 1)

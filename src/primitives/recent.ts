@@ -1,8 +1,12 @@
 // What was used lately, in bounded room. Two generations instead of a list in order of use: a look
 // costs one look-up, and what was not used for a whole generation is gone with it.
 
+/** A prime, so that who offers now this and now that is not in step with it. */
+const OFFERS_PER_PLACE = 17
+
 export class Recent<Value, Key = string> {
   readonly #room: number
+  #offers = 0
   #young = new Map<Key, { value: Value; weight: number }>()
   #old = new Map<Key, { value: Value; weight: number }>()
   #weight = 0
@@ -33,6 +37,16 @@ export class Recent<Value, Key = string> {
     }
     this.#young.set(key, { value, weight })
     this.#weight += weight
+  }
+
+  /**
+   * As `set`, but only one of so many: what is offered often comes to stay, and what passes by does not. For
+   * what is made in a microsecond or two: most of it is to die young, since what lives for a while and dies
+   * then costs the garbage collector more than to make it anew.
+   */
+  offer(key: Key, value: Value, weight: number): void {
+    this.#offers = (this.#offers + 1) % OFFERS_PER_PLACE
+    if (this.#offers === 0) this.set(key, value, weight)
   }
 
   delete(key: Key): void {

@@ -231,9 +231,12 @@ describe('an answer from the cache', () => {
     )
   })
 
-  test('is written once, but for its age', () => {
-    const again = reply({ aged: { ...aged, ageMs: 62_000 } })
-    assert.equal(again.block, first.block)
+  test('is written once, but for its age, when it is asked for again and again', () => {
+    const agedMore = { ...aged, ageMs: 62_000 }
+    const blocks = Array.from({ length: 100 }, () => reply({ aged: agedMore }).block)
+    const again = reply({ aged: agedMore })
+    assert.equal(again.block, blocks.at(-1))
+    assert.deepEqual(again.block, first.block)
     assert.equal(fields(again)['Age'], '62')
   })
 

@@ -1,5 +1,5 @@
 // What an object's answers have in common, with its text: written when it is served, and kept for the next
-// answer, in bounded room. What is served every second is written once.
+// answer where there are many, in bounded room. What is served every second is written a few times.
 
 import { FieldBlock } from '../exchange/field-block.ts'
 import type { ObjectHead } from '../exchange/object-head.ts'
@@ -24,7 +24,7 @@ export class WrittenFields {
     const known = this.#written.get(head)
     if (known?.dateAt === dateAt) return known.block
     const block = new FieldBlock([...fields(), 'Date', formatHttpDate(dateAt)])
-    this.#written.set(head, { dateAt, block }, 2 * block.text.length + RECORD)
+    this.#written.offer(head, { dateAt, block }, 2 * block.text.length + RECORD)
     return block
   }
 }
