@@ -3,6 +3,7 @@
 
 import type { Socket } from 'node:net'
 
+import { readBare } from './bare-reading.ts'
 import { cutIfStalled, tellRunningAnswer } from './connections.ts'
 import { handOn } from './hand-on.ts'
 import { PlainRequests } from './plain-request.ts'
@@ -23,6 +24,8 @@ export class PlainConnection {
   readonly #socket: Socket
   readonly #keeper: Keeper
   readonly #requests = new PlainRequests()
+  /** Undefined: it is one. */
+  readonly #becomeStream: (() => void) | undefined
   #running: PlainResponse | undefined
   /** What came before the last answer had left. */
   #early: Buffer[] = []
@@ -35,6 +38,7 @@ export class PlainConnection {
     this.#socket = socket
     this.#keeper = keeper
     tellRunningAnswer(socket, this)
+    this.#becomeStream = readBare(socket, this.#take)
     this.#listen('on')
   }
 
@@ -63,17 +67,18 @@ export class PlainConnection {
     if (at - this.#quietSince >= most) this.#socket.destroy()
   }
 
+  /** The chunk may be somebody else's after the call. */
   readonly #take = (chunk: Buffer): void => {
     // It has had its last answer, and nobody reads on.
     if (this.#socket.writableEnded) return
     if (this.#running !== undefined) {
-      this.#early.push(chunk)
+      this.#early.push(Buffer.from(chunk))
       this.#socket.pause()
       return
     }
     const request = this.#requests.read(chunk)
     if (request === undefined) {
-      this.#handOn(chunk)
+      this.#handOn(Buffer.from(chunk))
       return
     }
     this.#hasAsked = true
@@ -99,6 +104,7 @@ export class PlainConnection {
   #handOn(bytes: Buffer): void {
     const socket = this.#socket
     this.#listen('off')
+    this.#becomeStream?.()
     tellRunningAnswer(socket, undefined)
     this.#keeper.left(this)
     handOn(socket, bytes, () => this.#keeper.welcome(socket))
@@ -106,7 +112,7 @@ export class PlainConnection {
 
   #listen(turn: 'on' | 'off'): void {
     const socket = this.#socket
-    socket[turn]('data', this.#take)
+    if (this.#becomeStream === undefined) socket[turn]('data', this.#take)
     socket[turn]('end', this.#end)
     socket[turn]('drain', this.#drain)
     socket[turn]('timeout', this.#timeout)

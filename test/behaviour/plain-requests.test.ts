@@ -17,11 +17,14 @@ import { until } from '../support/until.ts'
 const HOST = 'Host: cdn.example\r\n'
 const PLAIN = `GET /files/a HTTP/1.1\r\n${HOST}\r\n`
 const BODY = 'a'.repeat(3000)
-/** Of the requests that Node's parser reads. */
+/** Of the requests that Node's parser reads, and of the connections that are read as streams. */
 const COUNT = `
   globalThis.parsed = 0
-  process.getBuiltinModule('node:diagnostics_channel')
-    .subscribe('http.server.request.start', () => { globalThis.parsed += 1 })`
+  const sockets = []
+  globalThis.streams = () => sockets.filter((socket) => socket.listenerCount('data') > 0).length
+  const { subscribe } = process.getBuiltinModule('node:diagnostics_channel')
+  subscribe('http.server.request.start', () => { globalThis.parsed += 1 })
+  subscribe('net.server.socket', ({ socket }) => { sockets.push(socket) })`
 
 const certificate = createCertificate()
 const https = { enabled: true, cert_path: certificate.certPath, key_path: certificate.keyPath }
@@ -35,15 +38,16 @@ test('a plain request is none of Node’s, and any other is', async () => {
   await eventually(() => inspector.workers().length === 2, 'two workers')
   const workers = inspector.workers()
   for (const worker of workers) await inspector.evaluate(worker, COUNT)
-  const parsed = async (): Promise<number> => {
-    const counts = workers.map((worker) => inspector.evaluate(worker, 'globalThis.parsed'))
+  const count = async (what: string): Promise<number> => {
+    const counts = workers.map((worker) => inspector.evaluate(worker, what))
     return (await Promise.all(counts)).map(Number).reduce((sum, count) => sum + count)
   }
   const ask = (headers = {}): Promise<unknown> => request(`${front.url}/files/a`, { headers })
-  for (let count = 0; count < 10; count += 1) await ask()
-  assert.equal(await parsed(), 0)
-  for (let count = 0; count < 10; count += 1) await ask({ 'content-length': '0' })
-  assert.equal(await parsed(), 10)
+  for (let turn = 0; turn < 10; turn += 1) await ask()
+  assert.equal(await count('parsed'), 0)
+  assert.equal(await count('streams()'), 0)
+  for (let turn = 0; turn < 10; turn += 1) await ask({ 'content-length': '0' })
+  assert.equal(await count('parsed'), 10)
 })
 
 for (const [name, server] of Object.entries({ 'in the open': {}, 'over TLS': { https } })) {

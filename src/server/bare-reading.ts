@@ -1,0 +1,52 @@
+// How plain connections are read: all of them into one room, which the next read overwrites. As a stream
+// a connection makes an object of each read, hands it through its buffer and looks a tick later whether
+// more is wanted, which is a tenth of what a hit in memory costs. Node spares that those who connect
+// (`onread`) and not those who listen, so that it is asked here for what it does for them; a release
+// that does it in another way has its connections read as streams.
+
+import type { Socket } from 'node:net'
+
+type Callback = (bytes: number) => boolean
+
+/** What of Node's own a socket has in it. */
+interface Inside {
+  readonly _handle?: { readonly useUserBuffer?: (room: Uint8Array) => void } | null
+  [name: symbol]: unknown
+}
+
+const ROOM = Buffer.allocUnsafeSlow(64 * 1024)
+
+/**
+ * What comes is given to `take`, and is gone after the call. Gives what makes a stream of the connection
+ * again; undefined where it is and stays one.
+ */
+export function readBare(socket: Socket, take: (bytes: Buffer) => void): (() => void) | undefined {
+  // Something has come already, and waits in the stream.
+  if (socket.readableLength > 0) return undefined
+  // The cast: looked at before it is used.
+  const inside = socket as unknown as Inside
+  const room = nameOf(inside, 'kBuffer')
+  const callback = nameOf(inside, 'kBufferCb')
+  const handle = inside._handle
+  if (room === undefined || callback === undefined || handle?.useUserBuffer === undefined)
+    return undefined
+  const giving: Callback = (bytes) => {
+    take(ROOM.subarray(0, bytes))
+    return true
+  }
+  const pushing: Callback = (bytes) => socket.push(Buffer.from(ROOM.subarray(0, bytes)))
+  handle.useUserBuffer(ROOM)
+  inside[room] = ROOM
+  inside[callback] = giving
+  return () => (inside[callback] = pushing)
+}
+
+const names = new Map<string, symbol>()
+
+function nameOf(inside: Inside, name: string): symbol | undefined {
+  const known = names.get(name)
+  if (known !== undefined) return known
+  const found = Object.getOwnPropertySymbols(inside).find(({ description }) => description === name)
+  if (found !== undefined) names.set(name, found)
+  return found
+}
