@@ -108,6 +108,10 @@ for (const [name, server] of Object.entries({ 'in the open': {}, 'over TLS': { h
       peer.send(PLAIN)
       peer.send(`HEAD /files/a HTTP/1.1\r\n${HOST}\r\n`)
       peer.send(PLAIN.replace(HOST, `${HOST}Connection: close\r\n`))
+      // Meanwhile others are read.
+      const other = await open()
+      other.send(`GET /files/${'none'.repeat(50)} HTTP/1.1\r\n${HOST}\r\n`)
+      await other.until(/"not_found"/)
       await soon(peer.closed, 'the connection closes')
       assert.equal(peer.text.split(BODY).length - 1, 3)
       assert.equal(peer.text.split('HTTP/1.1 200 OK').length - 1, 4)
