@@ -25,9 +25,12 @@ export function variantKey(
   return `${base}${SEPARATOR}${digest(JSON.stringify(selecting))}`
 }
 
-/** A name is of one length, so that no two of them can run into each other. */
+/**
+ * A name is of one length, so that no two of them can run into each other. The first slice, which most
+ * objects are all of, goes by the name alone: it is looked up as it is, and no text is made for it.
+ */
 export function sliceKey(bytesName: string, index: number): string {
-  return `s${bytesName}${index}`
+  return index === 0 ? bytesName : `s${bytesName}${index}`
 }
 
 /** Names the bytes of one version of an object, where they come from. */
