@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net'
 import test from 'node:test'
 
 import { readBare } from './bare-reading.ts'
+import type { Take } from './bare-reading.ts'
 
 async function connection() {
   const server = createServer().listen(0, '127.0.0.1')
@@ -29,21 +30,21 @@ async function connection() {
 function ear() {
   const heard: string[] = []
   const sentence = Promise.withResolvers<string>()
-  const hear = (bytes: Buffer): void => {
-    heard.push(bytes.toString())
+  const hear: Take = (room, bytes) => {
+    heard.push(room.toString('latin1', 0, bytes))
     if (heard.at(-1)?.endsWith('.') === true) sentence.resolve(heard.join(''))
   }
   return { hear, sentence: sentence.promise }
 }
 
 test('gives what comes past the stream, in one room for all', async () => {
-  const rooms = new Set<ArrayBufferLike>()
+  const rooms = new Set<Buffer>()
   for (const said of ['one.', 'another.']) {
     await using one = await connection()
     const { hear, sentence } = ear()
-    const take = (bytes: Buffer): void => {
-      rooms.add(bytes.buffer)
-      hear(bytes)
+    const take: Take = (room, bytes) => {
+      rooms.add(room)
+      hear(room, bytes)
     }
     assert.ok(readBare(one.accepted, take))
     one.client.write(said)

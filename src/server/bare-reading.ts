@@ -16,11 +16,11 @@ interface Inside {
 
 const ROOM = Buffer.allocUnsafeSlow(64 * 1024)
 
-/**
- * What comes is given to `take`, and is gone after the call. Gives what makes a stream of the connection
- * again; undefined where it is and stays one.
- */
-export function readBare(socket: Socket, take: (bytes: Buffer) => void): (() => void) | undefined {
+/** So many bytes have come, at the beginning of a room; they are gone after the call. */
+export type Take = (room: Buffer, bytes: number) => void
+
+/** Gives what makes a stream of the connection again; undefined where it is and stays one. */
+export function readBare(socket: Socket, take: Take): (() => void) | undefined {
   // Something has come already, and waits in the stream.
   if (socket.readableLength > 0) return undefined
   // The cast: looked at before it is used.
@@ -31,7 +31,7 @@ export function readBare(socket: Socket, take: (bytes: Buffer) => void): (() => 
   if (room === undefined || callback === undefined || handle?.useUserBuffer === undefined)
     return undefined
   const giving: Callback = (bytes) => {
-    take(ROOM.subarray(0, bytes))
+    take(ROOM, bytes)
     return true
   }
   const pushing: Callback = (bytes) => socket.push(Buffer.from(ROOM.subarray(0, bytes)))

@@ -4,6 +4,7 @@
 import type { Socket } from 'node:net'
 
 import { readBare } from './bare-reading.ts'
+import type { Take } from './bare-reading.ts'
 import { cutIfStalled, tellRunningAnswer } from './connections.ts'
 import { handOn } from './hand-on.ts'
 import { PlainRequests } from './plain-request.ts'
@@ -67,18 +68,17 @@ export class PlainConnection {
     if (at - this.#quietSince >= most) this.#socket.destroy()
   }
 
-  /** The chunk may be somebody else's after the call. */
-  readonly #take = (chunk: Buffer): void => {
+  readonly #take: Take = (room, bytes) => {
     // It has had its last answer, and nobody reads on.
     if (this.#socket.writableEnded) return
     if (this.#running !== undefined) {
-      this.#early.push(Buffer.from(chunk))
+      this.#early.push(copyOf(room, bytes))
       this.#socket.pause()
       return
     }
-    const request = this.#requests.read(chunk)
+    const request = this.#requests.read(room, bytes)
     if (request === undefined) {
-      this.#handOn(Buffer.from(chunk))
+      this.#handOn(copyOf(room, bytes))
       return
     }
     this.#hasAsked = true
@@ -89,6 +89,8 @@ export class PlainConnection {
     this.#running = response
     this.#keeper.answer(request, response, this.#socket)
   }
+
+  readonly #takeChunk = (chunk: Buffer): void => this.#take(chunk, chunk.length)
 
   readonly #ended = (isLast: boolean): void => {
     const socket = this.#socket
@@ -112,7 +114,7 @@ export class PlainConnection {
 
   #listen(turn: 'on' | 'off'): void {
     const socket = this.#socket
-    if (this.#becomeStream === undefined) socket[turn]('data', this.#take)
+    if (this.#becomeStream === undefined) socket[turn]('data', this.#takeChunk)
     socket[turn]('end', this.#end)
     socket[turn]('drain', this.#drain)
     socket[turn]('timeout', this.#timeout)
@@ -133,6 +135,10 @@ export class PlainConnection {
     this.#keeper.left(this)
     this.#running?.cut()
   }
+}
+
+function copyOf(room: Buffer, bytes: number): Buffer {
+  return Buffer.from(room.subarray(0, bytes))
 }
 
 function ignore(): void {

@@ -39,10 +39,10 @@ const LEFT_TO_NODE = new Set([
 export class PlainRequests {
   #last: Fields | undefined
 
-  /** Undefined: for Node's parser. */
-  read(chunk: Buffer): PlainRequest | undefined {
-    if (chunk.length > MOST_BYTES) return undefined
-    const text = chunk.toString('latin1')
+  /** Of what lies at the beginning of a room. Undefined: for Node's parser. */
+  read(room: Buffer, bytes = room.length): PlainRequest | undefined {
+    if (bytes > MOST_BYTES) return undefined
+    const text = room.toString('latin1', 0, bytes)
     const method = methodOf(text)
     if (method === undefined) return undefined
     const from = method.length + 1
@@ -52,7 +52,7 @@ export class PlainRequests {
     if (fields === undefined) return undefined
     const { rawHeaders, headers, isLast } = fields
     // A text of its own: what is kept under it must not keep the whole head.
-    const url = chunk.toString('latin1', from, to)
+    const url = room.toString('latin1', from, to)
     return { method, url, rawHeaders, headers, isLast, httpVersionMajor: 1, httpVersionMinor: 1 }
   }
 
