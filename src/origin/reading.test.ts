@@ -37,6 +37,8 @@ interface Taken {
   readonly loans: readonly (Loan | undefined)[]
 }
 
+const NOBODY = { write: () => false, end: () => undefined, fail: () => undefined }
+
 /** Holds the source after every third chunk. */
 function take(body: StreamBody, { keepsNothing = false } = {}): Promise<Taken> {
   const chunks: Uint8Array[] = []
@@ -123,6 +125,34 @@ describe('what is read from a socket', () => {
       })
     })
     assert.equal(hash.digest('hex'), LONG_SHA256)
+    assert.equal(rooms.size, 1)
+  })
+
+  test('lies in the same memory again, though it came before anybody wanted it', async (t) => {
+    const bytes = LONG_BYTES.subarray(0, 60_000)
+    const { get } = await openTransport(t, (socket) => {
+      socket.write(Buffer.concat([Buffer.from(head(bytes.length)), bytes]))
+    })
+    const rooms = new Set<unknown>()
+    const read = async (body: StreamBody): Promise<void> => {
+      const { chunks, loans } = await take(body)
+      assert.equal(sha256(chunks), sha256([bytes]))
+      for (const [at, loan] of loans.entries())
+        if (loan !== undefined) rooms.add(chunks[at]?.buffer)
+      for (const loan of loans) loan?.giveBack()
+    }
+    const ways = {
+      read,
+      passOn: async (body: StreamBody) => void (await take(body, { keepsNothing: true })),
+      leave: async (body: StreamBody) => body.discard(),
+      stop: async (body: StreamBody) => body.start(NOBODY).stop(),
+    }
+    for (const way of Object.values(ways)) {
+      const { body } = await get()
+      await nextTurn()
+      await way(body)
+      await read((await get()).body)
+    }
     assert.equal(rooms.size, 1)
   })
 

@@ -7,6 +7,7 @@ import type { CancelSignal } from '../primitives/cancel.ts'
 import { failureFrom, OriginFailure } from './failure.ts'
 import type { Flow, Sink, StreamBody } from '../exchange/body.ts'
 import { LentCopies } from './lent-copies.ts'
+import type { Copy } from './lent-copies.ts'
 import { Reading } from './reading.ts'
 import type { SocketSource } from './reading.ts'
 
@@ -132,7 +133,7 @@ class Attempt implements Dispatcher.DispatchHandler, StreamBody, Flow {
   #failure: OriginFailure | undefined
   #sink: Sink | undefined
   /** What arrived before anybody wanted it. */
-  #early: Uint8Array[] = []
+  #early: Copy[] = []
   #earlyBytes = 0
 
   constructor(options: AttemptOptions) {
@@ -171,7 +172,8 @@ class Attempt implements Dispatcher.DispatchHandler, StreamBody, Flow {
       if (!this.#pass(chunk, this.#sink)) controller.pause()
       return
     }
-    this.#early.push(this.#isLent() ? Buffer.from(chunk) : chunk)
+    const { copies } = this.#options
+    this.#early.push(this.#isLent() ? copies.of(chunk) : { bytes: chunk, loan: undefined })
     this.#earlyBytes += chunk.byteLength
     if (this.#sink !== undefined || this.#earlyBytes > EARLY_BYTES) controller.pause()
   }
@@ -208,8 +210,8 @@ class Attempt implements Dispatcher.DispatchHandler, StreamBody, Flow {
 
   resume(): void {
     while (this.#early.length > 0) {
-      const chunk = this.#early.shift()
-      if (chunk !== undefined && this.#sink?.write(chunk) === false) {
+      const copy = this.#early.shift()
+      if (copy !== undefined && this.#sink !== undefined && !give(copy, this.#sink)) {
         this.#controller?.pause()
         return
       }
@@ -230,6 +232,7 @@ class Attempt implements Dispatcher.DispatchHandler, StreamBody, Flow {
 
   stop(): void {
     this.#sink = silent
+    for (const { loan } of this.#early) loan?.giveBack()
     this.#early = []
     if (!this.#isOver) this.#abandon(cancelled())
   }
@@ -279,6 +282,13 @@ class Attempt implements Dispatcher.DispatchHandler, StreamBody, Flow {
     // From here on the body is its reader's, who stops it by name.
     this.#options.signal?.offCancel(this.#onCancel)
   }
+}
+
+function give({ bytes, loan }: Copy, sink: Sink): boolean {
+  if (sink.keepsNothing !== true) return sink.write(bytes, loan)
+  const goOn = sink.write(bytes)
+  loan?.giveBack()
+  return goOn
 }
 
 const silent: Sink = {
