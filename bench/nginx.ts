@@ -119,7 +119,7 @@ function configuration(
 master_process off;
 worker_processes 1;
 pid ${join(folder, 'nginx.pid')};
-events { worker_connections 1024; }
+events { worker_connections 16384; }
 http {
   ${logs ? LOG : 'access_log off;'}
   error_log stderr crit;

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import net from 'node:net'
 import { describe, test } from 'node:test'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 
 import { Cancellation } from '../primitives/cancel.ts'
 import type { StreamBody } from '../exchange/body.ts'
@@ -164,16 +165,18 @@ describe('a caller who leaves', () => {
 })
 
 describe('connections', () => {
-  test('beyond those kept are opened as needed and closed after use', async (t) => {
-    const waiting: net.Socket[] = []
+  test('beyond those kept are opened as needed, and closed when they are not', async (t) => {
+    let waiting: net.Socket[] = []
     const world = await openTransport(t, (socket) => waiting.push(socket), { keptConnections: 2 })
-    const answers = Array.from({ length: 5 }, () => world.get())
-    await until(() => waiting.length === 5)
-    assert.equal(world.connections.size, 5)
-    const closing = world.requests.filter((text) => /^connection: close$/im.test(text))
-    assert.equal(closing.length, 3)
-    for (const socket of waiting) socket.write(`${head(2)}ok`)
-    for (const answer of await Promise.all(answers)) await read(answer.body).end
+    for (const method of ['GET', 'HEAD', 'GET'] as const) {
+      waiting = []
+      const answers = Array.from({ length: 5 }, () => world.get(undefined, { method }))
+      await until(() => waiting.length === 5)
+      for (const socket of waiting) socket.write(`${head(2)}${method === 'HEAD' ? '' : 'ok'}`)
+      for (const answer of await Promise.all(answers)) await read(answer.body).end
+      await nextTurn()
+    }
+    assert.equal(world.accepted(), 5)
     await until(() => world.connections.size === 2)
   })
 

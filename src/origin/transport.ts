@@ -14,7 +14,7 @@ import type { SocketSource } from './reading.ts'
 export interface TransportOptions {
   readonly connectTimeoutMs: number
   readonly stallTimeoutMs: number
-  /** Connections kept for reuse; beyond them, a connection serves one request and is closed. */
+  /** Connections kept for reuse; beyond them, one is closed as soon as it has not been needed for a while. */
   readonly keptConnections: number
 }
 
@@ -39,6 +39,8 @@ export interface Answer {
 const WORTH_DRAINING_BYTES = 64 * 1024
 /** What is taken in before anybody reads: a small object arrives in one piece with its head. */
 const EARLY_BYTES = 64 * 1024
+/** For which a connection beyond those kept may lie idle: while many ask, few are opened. */
+const PASSING_IDLE_MS = 1000
 
 export class Transport {
   readonly #reading = new Reading()
@@ -61,7 +63,11 @@ export class Transport {
     }
     this.#keptConnections = options.keptConnections
     this.#kept = new Pool(origin, { ...shared, connections: options.keptConnections })
-    this.#passing = new Pool(origin, { ...shared, pipelining: 0 })
+    this.#passing = new Pool(origin, {
+      ...shared,
+      keepAliveTimeout: PASSING_IDLE_MS,
+      keepAliveMaxTimeout: PASSING_IDLE_MS,
+    })
   }
 
   #connector(timeout: number): buildConnector.connector {
@@ -89,8 +95,7 @@ export class Transport {
       const { method, path, headers } = request
       const pool = isKept ? this.#kept : this.#passing
       // Left to itself the client closes the connection of a HEAD, lest a body should follow.
-      const isReusable = isKept && method === 'HEAD'
-      const dispatched = { method, path, headers, ...(isReusable ? { reset: false } : {}) }
+      const dispatched = { method, path, headers, ...(method === 'HEAD' ? { reset: false } : {}) }
       pool.dispatch(dispatched, attempt)
     })
   }
