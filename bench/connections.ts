@@ -17,12 +17,13 @@ import type { Stage } from './connections/stage.ts'
 import { openFolder, run } from './place.ts'
 import { figure, table } from './table.ts'
 
-const USAGE = `node bench/connections.ts [--idle 10000] [--active 1000] [--most 8000] [--to 50000] [--path memory] [--threads 1] [--bound 500ms] [--only idle|ramp]
+const USAGE = `node bench/connections.ts [--idle 10000] [--active 1000] [--most 8000] [--to 50000] [--path memory] [--threads 1] [--bound 500ms] [--s3-most 200] [--only idle|ramp]
   --idle N     idle connections of HTTP/1; of TLS and of HTTP/2 a fifth of them
   --active N   connections of the load at first, and --most N of them at the height of it
   --to RATE    requests a second at the height of the ramp
   --path ROAD  memory (hits) or origin (signed misses)
   --bound MS   server.limits.max_event_loop_delay; 0: never refuses for lack of time
+  --s3-most N  buckets[].s3.max_concurrent_requests; without it as many as come
 
 Each connection is a file descriptor on both ends: 'ulimit -n' must be above the idle and the active ones
 together, here and for Sluice (systemd: LimitNOFILE, containers: ulimits).`
@@ -44,6 +45,7 @@ const { values } = parseArgs({
     path: { type: 'string', default: 'memory' },
     threads: { type: 'string', default: '1' },
     bound: { type: 'string', default: '500ms' },
+    's3-most': { type: 'string' },
     only: { type: 'string', default: '' },
   },
 })
@@ -52,7 +54,9 @@ const path = values.path === 'origin' ? PATHS.origin : PATHS.memory
 
 function openHere(https?: { certPath: string; keyPath: string }): Promise<Stage> {
   const limits = { max_event_loop_delay: values.bound }
-  return openStage({ folder: openFolder(), threads: Number(values.threads), limits, https })
+  const most = values['s3-most']
+  const s3 = most === undefined ? {} : { max_concurrent_requests: Number(most) }
+  return openStage({ folder: openFolder(), threads: Number(values.threads), limits, s3, https })
 }
 
 async function idleMemory(): Promise<void> {

@@ -21,6 +21,7 @@ export interface StageOptions {
   readonly folder: string
   readonly threads: number
   readonly limits: Readonly<Record<string, unknown>>
+  readonly s3: Readonly<Record<string, unknown>>
   readonly https?: { readonly certPath: string; readonly keyPath: string } | undefined
 }
 
@@ -59,7 +60,7 @@ interface Ports {
 }
 
 function configuration(
-  { threads, limits, https, port, opsPort }: StageOptions & Ports,
+  { threads, limits, s3: more, https, port, opsPort }: StageOptions & Ports,
   originPort: number,
 ): object {
   const s3 = {
@@ -67,6 +68,7 @@ function configuration(
     endpoint: `http://127.0.0.1:${originPort}`,
     access_key: 'AKIAIOSFODNN7EXAMPLE',
     secret_key: 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY',
+    ...more,
   }
   const tls = https && { enabled: true, cert_path: https.certPath, key_path: https.keyPath }
   return {
