@@ -39,7 +39,7 @@ export interface Answer {
 const WORTH_DRAINING_BYTES = 64 * 1024
 /** What is taken in before anybody reads: a small object arrives in one piece with its head. */
 const EARLY_BYTES = 64 * 1024
-/** For which a connection beyond those kept may lie idle: while many ask, few are opened. */
+/** How long a connection beyond those kept may lie idle: while many ask, few are opened anew. */
 const PASSING_IDLE_MS = 1000
 
 export class Transport {

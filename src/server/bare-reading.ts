@@ -1,8 +1,8 @@
 // How plain connections are read: all of them into one room, which the next read overwrites. As a stream
 // a connection makes an object of each read, hands it through its buffer and looks a tick later whether
-// more is wanted, which is a tenth of what a hit in memory costs. Node spares that those who connect
-// (`onread`) and not those who listen, so that it is asked here for what it does for them; a release
-// that does it in another way has its connections read as streams.
+// more is wanted, which is a tenth of what a hit in memory costs. Node spares those who connect all that
+// (`onread`), and those who listen not: here it is made to do for these what it does for those. In a
+// release that does it in another way connections are read as streams.
 
 import type { Socket } from 'node:net'
 
@@ -25,20 +25,22 @@ export function readBare(socket: Socket, take: Take): (() => void) | undefined {
   if (socket.readableLength > 0) return undefined
   // The cast: looked at before it is used.
   const inside = socket as unknown as Inside
-  const room = nameOf(inside, 'kBuffer')
-  const callback = nameOf(inside, 'kBufferCb')
-  const handle = inside._handle
-  if (room === undefined || callback === undefined || handle?.useUserBuffer === undefined)
-    return undefined
+  const roomName = nameOf(inside, 'kBuffer')
+  const callbackName = nameOf(inside, 'kBufferCb')
+  const { _handle: handle } = inside
+  if (roomName === undefined || callbackName === undefined) return undefined
+  if (handle?.useUserBuffer === undefined) return undefined
   const giving: Callback = (bytes) => {
     take(ROOM, bytes)
     return true
   }
   const pushing: Callback = (bytes) => socket.push(Buffer.from(ROOM.subarray(0, bytes)))
   handle.useUserBuffer(ROOM)
-  inside[room] = ROOM
-  inside[callback] = giving
-  return () => (inside[callback] = pushing)
+  inside[roomName] = ROOM
+  inside[callbackName] = giving
+  return () => {
+    inside[callbackName] = pushing
+  }
 }
 
 const names = new Map<string, symbol>()

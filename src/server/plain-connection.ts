@@ -25,7 +25,7 @@ export class PlainConnection {
   readonly #socket: Socket
   readonly #keeper: Keeper
   readonly #requests = new PlainRequests()
-  /** Undefined: it is one. */
+  /** Undefined: it is read as one from the start. */
   readonly #becomeStream: (() => void) | undefined
   #running: PlainResponse | undefined
   /** What came before the last answer had left. */
