@@ -217,7 +217,7 @@ const CASES: readonly Case[] = [
     look: async () => {
       const question = `path=${encodeURIComponent('/files/other')}`
       const { json } = await front.call('GET', `/admin/explain?${question}`)
-      return JSON.stringify(json).includes('1234')
+      return JSON.stringify(json).includes('"ttl":1234')
     },
     before: false,
     after: true,
@@ -304,7 +304,7 @@ const CASES: readonly Case[] = [
     change: () => server({ max_concurrent_requests: 77 }),
     look: async () => {
       const { json } = await front.call('GET', '/admin/explain?path=/files/a')
-      return JSON.stringify(json).includes('77')
+      return JSON.stringify(json).includes('"limit":77')
     },
     before: false,
     after: true,
