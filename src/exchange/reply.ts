@@ -1,7 +1,7 @@
 // What an answer is before it meets a socket: status, headers and a body. Nothing else can be one.
 
 import type { Body } from './body.ts'
-import type { FieldBlock } from './field-block.ts'
+import type { FieldBlock } from './answer-head.ts'
 
 export interface Reply {
   readonly status: number

@@ -37,11 +37,12 @@ export const BYPASS: CacheOutcome = {
   isCollapsed: false,
 }
 
-const CACHE_NAME = 'sluice'
-
 export function formatCacheStatus(outcome: CacheOutcome): string {
   const { ttlS, detail } = outcome
-  let text = outcome.kind === 'hit' ? `${CACHE_NAME}; hit` : `${CACHE_NAME}; ${forwarded(outcome)}`
+  if (outcome.kind === 'hit') {
+    return `sluice; hit; ttl=${Math.floor(outcome.ttlS)}; detail=${tokenOrString(outcome.detail)}`
+  }
+  let text = `sluice; ${forwarded(outcome)}`
   if (ttlS !== undefined) text += `; ttl=${Math.floor(ttlS)}`
   if (detail !== undefined) text += `; detail=${tokenOrString(detail)}`
   return text

@@ -25,7 +25,8 @@ export class RequestIds {
       this.#next = 0
     }
     const which = this.#next++
-    return this.#prefix + ALPHABET.charAt(which >> BITS) + ALPHABET.charAt(which & (2 ** BITS - 1))
+    const tail = ALPHABET.charAt(which >> BITS) + ALPHABET.charAt(which & (2 ** BITS - 1))
+    return this.#prefix + tail
   }
 }
 

@@ -50,12 +50,13 @@ function presentAgain(
   plan: Plan,
   route: RouteRules,
 ): Reply {
+  const statedLength = plan.method === 'HEAD' ? head.size : bodyLength(body)
   const block = route.written.of(head, dateAt, () => {
     const { headers, commonHeaders } = operated(wholeFields(head, plan, route), route)
-    return [...headers, ...commonHeaders]
+    const length = statedLength === undefined ? [] : ['Content-Length', String(statedLength)]
+    return [...headers, ...commonHeaders, ...length]
   })
   const headers = ageField(ageMs)
-  const statedLength = plan.method === 'HEAD' ? head.size : bodyLength(body)
   return { status: 200, block, headers, commonHeaders: NO_FIELDS, body, statedLength }
 }
 

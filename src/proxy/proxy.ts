@@ -5,6 +5,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 
 import { monotonic, now } from '../primitives/clock.ts'
+import { Told } from '../exchange/answer-head.ts'
 import { Exchange } from '../exchange/exchange.ts'
 import type { Sent } from '../exchange/exchange.ts'
 import { fieldsOf } from '../exchange/reply.ts'
@@ -13,7 +14,7 @@ import { createMarks } from '../exchange/trace.ts'
 import type { Trace } from '../exchange/trace.ts'
 import { acceptRequestId, RequestIds } from '../http/request-id.ts'
 import { clientAddress } from '../http/forwarded.ts'
-import { BYPASS, formatCacheStatus, xCache } from '../http/cache-status.ts'
+import { BYPASS } from '../http/cache-status.ts'
 import { withCors } from './cors.ts'
 import { handle } from './handle.ts'
 import { ObjectChanged } from './object-changed.ts'
@@ -176,12 +177,13 @@ function mannerFor(reply: Reply, { exchange, snapshot, options }: Visit): Manner
   // What the cache had to do with it (RFC 9211).
   const outcome = facts.cache ?? BYPASS
   const common = reply.commonHeaders ?? snapshot.commonHeaders
-  const cacheStatus = formatCacheStatus(outcome)
-  const told = ['X-Request-ID', arrival.id, 'Cache-Status', cacheStatus, 'X-Cache', xCache(outcome)]
-  const headers = told.concat(common)
-  if (facts.limits !== undefined) headers.push(...facts.limits)
-  if (snapshot.serverTiming) headers.push(...timingFields(exchange, outcome, fieldsOf(reply)))
-  return { headers, close: options.status.isDraining() || facts.receive?.hasBody !== false }
+  let headers = common
+  if (facts.limits !== undefined) headers = [...headers, ...facts.limits]
+  if (snapshot.serverTiming) {
+    headers = [...headers, ...timingFields(exchange, outcome, fieldsOf(reply))]
+  }
+  const told = new Told(arrival.id, outcome)
+  return { told, headers, close: options.status.isDraining() || facts.receive?.hasBody !== false }
 }
 
 const NOTHING_SENT = { status: 0, bytes: 0, isWhole: false, firstByteAt: undefined, stalledMs: 0 }

@@ -7,7 +7,8 @@ import { Socket } from 'node:net'
 import { monotonic } from '../primitives/clock.ts'
 import { discardBody } from '../exchange/body.ts'
 import type { Flow, Loan, Sink, StreamBody } from '../exchange/body.ts'
-import type { FieldBlock } from '../exchange/field-block.ts'
+import { flatFields } from '../exchange/answer-head.ts'
+import type { AnswerHead, Told } from '../exchange/answer-head.ts'
 import type { Sent } from '../exchange/exchange.ts'
 import type { Reply } from '../exchange/reply.ts'
 
@@ -21,8 +22,8 @@ export interface Response {
   /** HTTP/2 alone. */
   readonly stream?: { readonly destroyed: boolean; close(code: number): void }
   writeHead(status: number, headers: string[]): unknown
-  /** HTTP/1 alone: the same, with fields that go before. */
-  writeFields?(status: number, headers: string[], block: FieldBlock | undefined): void
+  /** HTTP/1 alone: the same, of what is written already. */
+  writeAnswerHead?(head: AnswerHead): void
   write(chunk: Uint8Array): boolean
   end(): unknown
   end(last: Uint8Array): unknown
@@ -34,6 +35,7 @@ export interface Response {
 
 /** What goes with every answer, whatever it is. */
 export interface Manner {
+  readonly told?: Told | undefined
   readonly headers: readonly string[]
   /** The connection is not to be used again after this answer. */
   readonly close: boolean
@@ -189,13 +191,17 @@ class Transmission implements Sink {
     this.#isHeadOut = true
     this.#firstByteAt = monotonic()
     const { status, block, headers, statedLength } = this.#reply
-    const all = headers.concat(this.#manner.headers)
+    const { told, headers: common, close } = this.#manner
+    let fields = common.length === 0 ? headers : [...headers, ...common]
     // Last: behind a Content-Length, Node takes a Content-Disposition for UTF-8.
-    if (statedLength !== undefined) all.push('Content-Length', String(statedLength))
-    if (this.#manner.close && this.#isHttp1()) all.push('Connection', 'close')
+    if (statedLength !== undefined && block?.hasLength !== true) {
+      fields = [...fields, 'Content-Length', String(statedLength)]
+    }
+    if (close && this.#isHttp1()) fields = [...fields, 'Connection', 'close']
+    const head = { status, block, told, fields }
     const response = this.#response
-    if (response.writeFields !== undefined) response.writeFields(status, all, block)
-    else response.writeHead(status, block === undefined ? all : [...block.fields, ...all])
+    if (response.writeAnswerHead !== undefined) response.writeAnswerHead(head)
+    else response.writeHead(status, flatFields(head))
   }
 
   #finish(last?: Uint8Array): void {

@@ -1,7 +1,7 @@
 // What an object's answers have in common, with its text: written when it is served, and kept for the next
 // answer where there are many, in bounded room. What is served every second is written a few times.
 
-import { FieldBlock } from '../exchange/field-block.ts'
+import { FieldBlock } from '../exchange/answer-head.ts'
 import type { ObjectHead } from '../exchange/object-head.ts'
 import { formatHttpDate } from '../http/date.ts'
 import { Recent } from '../primitives/recent.ts'

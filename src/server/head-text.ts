@@ -4,7 +4,7 @@
 
 import { STATUS_CODES } from 'node:http'
 
-import type { FieldBlock } from '../exchange/field-block.ts'
+import type { AnswerHead } from '../exchange/answer-head.ts'
 import { now } from '../primitives/clock.ts'
 import { formatHttpDate } from '../http/date.ts'
 
@@ -16,16 +16,24 @@ export interface HeadText {
   readonly isLast: boolean
 }
 
-export function headText(
-  status: number,
-  fields: readonly string[],
-  block: FieldBlock | undefined,
-): HeadText {
-  let text = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n`
-  let hasDate = block?.hasDate === true
+const STATUS_LINES: ReadonlyMap<number, string> = new Map(
+  Object.entries(STATUS_CODES).map(([code, reason]) => [
+    Number(code),
+    `HTTP/1.1 ${code} ${reason}\r\n`,
+  ]),
+)
+
+export function headText({ status, block, told, fields }: AnswerHead): HeadText {
+  let text = STATUS_LINES.get(status) ?? `HTTP/1.1 ${status} \r\n`
+  let hasDate = false
   let hasLength = false
   let isLast = false
-  if (block !== undefined) text += block.text
+  if (block !== undefined) {
+    text += block.text
+    hasDate = block.hasDate
+    hasLength = block.hasLength
+  }
+  if (told !== undefined) text += told.text
   for (let index = 0; index < fields.length; index += 2) {
     const name = fields[index]
     if (name === 'Date') hasDate = true

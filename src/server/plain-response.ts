@@ -3,7 +3,7 @@
 
 import type { Socket } from 'node:net'
 
-import type { FieldBlock } from '../exchange/field-block.ts'
+import type { AnswerHead } from '../exchange/answer-head.ts'
 import type { Response } from '../proxy/proxy.ts'
 import { headText } from './head-text.ts'
 
@@ -53,13 +53,14 @@ export class PlainResponse implements Response {
   }
 
   writeHead(status: number, fields: readonly string[]): void {
-    this.writeFields(status, fields, undefined)
+    this.writeAnswerHead({ status, block: undefined, told: undefined, fields })
   }
 
-  writeFields(status: number, fields: readonly string[], block: FieldBlock | undefined): void {
+  writeAnswerHead(answerHead: AnswerHead): void {
+    const { status, fields } = answerHead
     if (status !== 200 && status !== 206) checkFields(fields)
     const { isHead, keepAlive } = this.#manner
-    const { text, hasLength, isLast } = headText(status, fields, block)
+    const { text, hasLength, isLast } = headText(answerHead)
     this.#hasBody = !isHead && status !== 204 && status !== 304
     this.#isChunked = this.#hasBody && !hasLength
     let head = text

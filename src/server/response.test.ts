@@ -6,6 +6,7 @@ import { connect } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { describe, test } from 'node:test'
 
+import type { AnswerHead } from '../exchange/answer-head.ts'
 import { HeadedResponse } from './response.ts'
 import { ShortWay } from './short-way.ts'
 
@@ -25,7 +26,7 @@ async function written(writer: Writer, answer: Answer, ask: string): Promise<str
   const { status, headers, body = '' } = answer
   server.on('request', replyWith(answer)).on('checkContinue', replyWith(answer))
   const way = new ShortWay(TIMEOUTS, (_request, response) => {
-    response.writeFields(status, [...headers], undefined)
+    response.writeAnswerHead(headOf(status, headers))
     response.end(body)
   })
   if (writer === 'plain') way.guard(server, 'connection')
@@ -45,9 +46,13 @@ async function written(writer: Writer, answer: Answer, ask: string): Promise<str
   return text.replace(/Date: .*\r\n/g, 'Date: now\r\n')
 }
 
+function headOf(status: number, fields: readonly string[]): AnswerHead {
+  return { status, block: undefined, told: undefined, fields }
+}
+
 function replyWith({ status, headers, body = '' }: Answer): RequestListener {
   return (_request, response) => {
-    if (response instanceof HeadedResponse) response.writeFields(status, [...headers], undefined)
+    if (response instanceof HeadedResponse) response.writeAnswerHead(headOf(status, headers))
     else response.writeHead(status, [...headers])
     response.end(body, 'latin1')
   }

@@ -6,7 +6,8 @@ import { ServerResponse } from 'node:http'
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 
-import type { FieldBlock } from '../exchange/field-block.ts'
+import { flatFields } from '../exchange/answer-head.ts'
+import type { AnswerHead } from '../exchange/answer-head.ts'
 import { headText, keepAliveText } from './head-text.ts'
 
 export class HeadedResponse<Request extends IncomingMessage> extends ServerResponse<Request> {
@@ -15,10 +16,11 @@ export class HeadedResponse<Request extends IncomingMessage> extends ServerRespo
   declare _keepAliveTimeout: number
   declare _expect_continue?: boolean
 
-  writeFields(status: number, fields: string[], block: FieldBlock | undefined): void {
-    const head = this.#headOf(status, fields, block)
+  writeAnswerHead(answerHead: AnswerHead): void {
+    const { status } = answerHead
+    const head = this.#headOf(answerHead)
     if (head === undefined) {
-      this.writeHead(status, block === undefined ? fields : [...block.fields, ...fields])
+      this.writeHead(status, flatFields(answerHead))
       return
     }
     this.statusCode = status
@@ -32,15 +34,12 @@ export class HeadedResponse<Request extends IncomingMessage> extends ServerRespo
   }
 
   /** Undefined for all but an answer with a body of known length, after which more may be asked. */
-  #headOf(
-    status: number,
-    fields: readonly string[],
-    block: FieldBlock | undefined,
-  ): string | undefined {
+  #headOf(answerHead: AnswerHead): string | undefined {
+    const { status } = answerHead
     if (status !== 200 && status !== 206 && status !== 503) return undefined
     if (!this.shouldKeepAlive || this._expect_continue === true) return undefined
     if (this._keepAliveTimeout === 0) return undefined
-    const { text, hasLength, isLast } = headText(status, fields, block)
+    const { text, hasLength, isLast } = headText(answerHead)
     if (isLast || !hasLength) return undefined
     return `${text}${keepAliveText(this._keepAliveTimeout)}\r\n`
   }

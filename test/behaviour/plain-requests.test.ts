@@ -50,6 +50,27 @@ test('a plain request is none of Node’s, and any other is', async () => {
   assert.equal(await count('parsed'), 10)
 })
 
+/** Of the last of so many answers, without what is told of the one request, and in any order. */
+async function headOf(peer: Peer, count: number, ask: string): Promise<string[]> {
+  let head = ''
+  for (let turn = 0; turn < count; turn += 1) {
+    const { length } = peer.text
+    peer.send(ask)
+    await peer.until((text) => isWhole(text.slice(length), ask))
+    head = peer.text.slice(length).split('\r\n\r\n')[0] ?? ''
+  }
+  const own = head.replace(/(X-Request-ID|Age|ttl)([:=]) ?[\w-]+/g, '$1$2')
+  return own.split('\r\n').toSorted()
+}
+
+function isWhole(text: string, ask: string): boolean {
+  return text.endsWith(ask.startsWith('HEAD') ? '\r\n\r\n' : BODY)
+}
+
+function namesOf(lines: readonly string[]): string[] {
+  return lines.map((line) => line.replace(/:.*/, ''))
+}
+
 for (const [name, server] of Object.entries({ 'in the open': {}, 'over TLS': { https } })) {
   describe(`on one connection ${name}`, () => {
     let front: Front
@@ -83,6 +104,16 @@ for (const [name, server] of Object.entries({ 'in the open': {}, 'over TLS': { h
         peer.send(request)
         await bodies(peer, (asked += 1))
       }
+    })
+
+    test('the answer says the same, and nothing twice, whoever reads the request', async () => {
+      const peer = await open()
+      const twice = `${HOST}X-Twice: 1\r\nX-Twice: 2\r\n`
+      // Out of the cache from the second on, and with its text at hand from some later one on.
+      const plain = await headOf(peer, 5, PLAIN)
+      assert.deepEqual(namesOf(plain), [...new Set(namesOf(plain))])
+      assert.deepEqual(await headOf(peer, 1, PLAIN.replace(HOST, twice)), plain)
+      assert.deepEqual(await headOf(peer, 1, PLAIN.replace('GET', 'HEAD')), plain)
     })
 
     test('a request may come byte by byte after one that came at once', async () => {
