@@ -71,6 +71,8 @@ export class RouteCache {
   readonly bucket: string
   readonly #identity: RouteIdentity
   readonly #origin: string
+  /** What the key of a head begins with, in one piece, since it is looked up for each hit. */
+  readonly #heads: string
   readonly #world: RouteWorld
 
   constructor(identity: RouteIdentity, world: RouteWorld) {
@@ -79,6 +81,7 @@ export class RouteCache {
     this.#identity = identity
     // Of slices of one length nothing can be made of those of another.
     this.#origin = digest(`${bucket}\n${origin}\n${world.settings.sliceBytes}`)
+    this.#heads = Buffer.from(headKey(this.#origin, '', undefined)).toString()
     this.#world = world
   }
 
@@ -111,6 +114,7 @@ export class RouteCache {
 
   /** One name for all requests for one object: what coalescing goes by. */
   nameOf({ key, versionId }: ObjectName): string {
+    if (versionId === undefined) return this.#heads + key
     return headKey(this.#origin, key, versionId)
   }
 
