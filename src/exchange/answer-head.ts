@@ -24,7 +24,6 @@ export class FieldBlock {
   /** As HTTP/1 writes them, each with its line end. */
   readonly text: string
   readonly hasDate: boolean
-  readonly hasLength: boolean
 
   constructor(fields: readonly string[]) {
     let text = ''
@@ -34,7 +33,6 @@ export class FieldBlock {
     this.fields = fields
     this.text = text
     this.hasDate = fields.includes('Date')
-    this.hasLength = fields.includes('Content-Length')
   }
 }
 

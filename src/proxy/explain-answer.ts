@@ -29,8 +29,7 @@ function tellEnding({ ending, forecast }: Rehearsed, { commonHeaders }: Snapshot
       const { reply, refusal } = ending
       const fields = [...fieldsOf(reply), ...(reply.commonHeaders ?? commonHeaders)]
       const length = reply.statedLength
-      const isSaid = reply.block?.hasLength === true
-      if (length !== undefined && !isSaid) fields.push('Content-Length', String(length))
+      if (length !== undefined) fields.push('Content-Length', String(length))
       const isPage = refusal !== undefined
       return {
         outcome: isPage ? 'refused' : 'answered',

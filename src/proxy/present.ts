@@ -50,13 +50,12 @@ function presentAgain(
   plan: Plan,
   route: RouteRules,
 ): Reply {
-  const statedLength = plan.method === 'HEAD' ? head.size : bodyLength(body)
   const block = route.written.of(head, dateAt, () => {
     const { headers, commonHeaders } = operated(wholeFields(head, plan, route), route)
-    const length = statedLength === undefined ? [] : ['Content-Length', String(statedLength)]
-    return [...headers, ...commonHeaders, ...length]
+    return [...headers, ...commonHeaders]
   })
   const headers = ageField(ageMs)
+  const statedLength = plan.method === 'HEAD' ? head.size : bodyLength(body)
   return { status: 200, block, headers, commonHeaders: NO_FIELDS, body, statedLength }
 }
 

@@ -194,9 +194,7 @@ class Transmission implements Sink {
     const { told, headers: common, close } = this.#manner
     let fields = common.length === 0 ? headers : [...headers, ...common]
     // Last: behind a Content-Length, Node takes a Content-Disposition for UTF-8.
-    if (statedLength !== undefined && block?.hasLength !== true) {
-      fields = [...fields, 'Content-Length', String(statedLength)]
-    }
+    if (statedLength !== undefined) fields = [...fields, 'Content-Length', String(statedLength)]
     if (close && this.#isHttp1()) fields = [...fields, 'Connection', 'close']
     const head = { status, block, told, fields }
     const response = this.#response

@@ -31,7 +31,6 @@ export function headText({ status, block, told, fields }: AnswerHead): HeadText 
   if (block !== undefined) {
     text += block.text
     hasDate = block.hasDate
-    hasLength = block.hasLength
   }
   if (told !== undefined) text += told.text
   for (let index = 0; index < fields.length; index += 2) {

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 
 import { createCertificate } from '../support/certificates.ts'
-import { openFront } from '../support/front.ts'
+import { bucketAt, openFront } from '../support/front.ts'
 import type { Front } from '../support/front.ts'
 import { request } from '../support/http.ts'
 import { INSPECTED, inspect } from '../support/inspector.ts'
@@ -16,6 +16,7 @@ import { until } from '../support/until.ts'
 
 const HOST = 'Host: cdn.example\r\n'
 const PLAIN = `GET /files/a HTTP/1.1\r\n${HOST}\r\n`
+const CORS = { origins: ['https://app.example.com'] }
 const BODY = 'a'.repeat(3000)
 /** Of the requests that Node's parser reads, and of the connections that are read as streams. */
 const COUNT = `
@@ -75,7 +76,10 @@ for (const [name, server] of Object.entries({ 'in the open': {}, 'over TLS': { h
   describe(`on one connection ${name}`, () => {
     let front: Front
     before(async () => {
-      front = await openFront({ server, cache: { cache_layers: ['memory'] } })
+      front = await openFront(
+        { server, cache: { cache_layers: ['memory'] } },
+        { buckets: (endpoint) => [bucketAt(endpoint, { name: 'shared', cors: CORS })] },
+      )
       front.put('a', BODY)
       front.put('late', BODY)
       front.put('later', BODY)
@@ -106,15 +110,18 @@ for (const [name, server] of Object.entries({ 'in the open': {}, 'over TLS': { h
       }
     })
 
-    test('the answer says the same, and nothing twice, whoever reads the request', async () => {
-      const peer = await open()
-      const twice = `${HOST}X-Twice: 1\r\nX-Twice: 2\r\n`
-      // Out of the cache from the second on, and with its text at hand from some later one on.
-      const plain = await headOf(peer, 5, PLAIN)
-      assert.deepEqual(namesOf(plain), [...new Set(namesOf(plain))])
-      assert.deepEqual(await headOf(peer, 1, PLAIN.replace(HOST, twice)), plain)
-      assert.deepEqual(await headOf(peer, 1, PLAIN.replace('GET', 'HEAD')), plain)
-    })
+    for (const bucket of ['files', 'shared']) {
+      test(`the answer of ${bucket} says the same, and nothing twice, whoever reads the request`, async () => {
+        const peer = await open()
+        const ask = PLAIN.replace('files', bucket)
+        const twice = `${HOST}X-Twice: 1\r\nX-Twice: 2\r\n`
+        // Out of the cache from the second on, and with its text at hand from some later one on.
+        const plain = await headOf(peer, 5, ask)
+        assert.deepEqual(namesOf(plain), [...new Set(namesOf(plain))])
+        assert.deepEqual(await headOf(peer, 1, ask.replace(HOST, twice)), plain)
+        assert.deepEqual(await headOf(peer, 1, ask.replace('GET', 'HEAD')), plain)
+      })
+    }
 
     test('a request may come byte by byte after one that came at once', async () => {
       const peer = await open()
