@@ -218,8 +218,12 @@ export class RouteCache {
     return this.#world.tiers.settled()
   }
 
-  forget(name: ObjectName): void {
-    this.#world.tiers.remove(this.nameOf(name))
+  /** The newest of an object, and the one that turned out to be of no use. */
+  forget(name: ObjectName, stored?: StoredHead): void {
+    const base = this.nameOf(name)
+    this.#world.tiers.remove(base)
+    if (stored !== undefined && stored.selecting.length > 0)
+      this.#world.tiers.remove(variantKey(base, stored.selecting))
   }
 
   /** The bytes of one version; `fetch` gets those that are not held. */

@@ -1,12 +1,7 @@
 // What a 304 changes in a stored head (RFC 9111 §3.2, §4.3.4): the fields it brings replace the
-// stored ones, what describes the stored bytes stays, and the instants are worked out anew.
+// stored ones, and what describes the stored bytes stays.
 
-import type { StorageTerms, StoredHead } from '../cache/cache.ts'
 import type { CachingFields, ObjectHead } from '../exchange/object-head.ts'
-
-export function freshen(stored: StoredHead, news: ObjectHead, terms: StorageTerms): StoredHead {
-  return { ...stored, ...terms, head: mergeHeads(stored.head, news) }
-}
 
 /** A 304 that names another version than the one asked about says nothing of it (RFC 9111 §4.3.4). */
 export function isConfirmed(held: ObjectHead | undefined, news: ObjectHead): boolean {
@@ -26,6 +21,7 @@ export function mergeHeads(held: ObjectHead, news: ObjectHead): ObjectHead {
     fields: mergeFields(held.fields, news.fields),
     metadata: mergeFields(held.metadata, news.metadata),
     caching: mergeCaching(held.caching, news.caching),
+    redirectLocation: news.redirectLocation ?? held.redirectLocation,
   }
 }
 

@@ -19,7 +19,7 @@ import { Refusal } from '../exchange/refusal.ts'
 import { createTrail } from '../origin/origin.ts'
 import type { Delivered, ObjectQuestion, Trail } from '../origin/origin.ts'
 import { answerTo } from './first-answer.ts'
-import { freshen, mergeHeads } from './freshen.ts'
+import { mergeHeads } from './freshen.ts'
 import { ObjectChanged } from './object-changed.ts'
 import { requireObject } from './obtain.ts'
 import type { Ask, Found } from './obtain.ts'
@@ -84,6 +84,7 @@ export class ObjectIntake {
 
   async take(intake: Intake, ask: Ask): Promise<Taken> {
     const { plan, held } = intake
+    const { cache } = this.#options
     const requestedAt = now()
     const { answer, isHead } = await answerTo(intake.question, held, ask)
     const reception = { ...intake, requestedAt, receivedAt: now(), isHead }
@@ -94,12 +95,13 @@ export class ObjectIntake {
       return this.#takeAbsence(answer.caching ?? NO_CACHING, reception)
     }
     // What may not be read any more is not read from here either.
-    if (answer.kind === 'forbidden') this.#options.cache.forget(plan)
+    if (answer.kind === 'forbidden') cache.forget(plan, held)
     return this.#takeObject(requireObject(answer), reception)
   }
 
   /** For the holes of a stored object: bytes of that version, or none. */
-  fetcherOf(plan: Plan, { head }: StoredHead, trail: Trail): FetchRange {
+  fetcherOf(plan: Plan, stored: StoredHead, trail: Trail): FetchRange {
+    const { head } = stored
     return async (first, last, signal) => {
       const { key, versionId } = plan
       const ifMatch = isStrong(head.etag) ? head.etag : undefined
@@ -110,7 +112,7 @@ export class ObjectIntake {
         return answer.body(first, last)
       }
       if (answer.kind === 'object') answer.discard()
-      this.#options.cache.forget(plan)
+      this.#options.cache.forget(plan, stored)
       throw new ObjectChanged()
     }
   }
@@ -122,26 +124,32 @@ export class ObjectIntake {
   }
 
   #takeFreshened(held: StoredHead, news: ObjectHead, reception: Reception): Taken {
-    const { cache } = this.#options
+    const { cache, tagsOf } = this.#options
     const { plan, requestedAt: askedAt } = reception
-    const decision = this.#decide(200, mergeHeads(held.head, news), reception)
+    const head = mergeHeads(held.head, news)
+    const decision = this.#decide(200, head, reception)
     if (decision.kind === 'no') {
       // It may be served this once, to those who asked, and not kept any longer.
-      cache.forget(plan)
-      const stored = { ...held, head: mergeHeads(held.head, news) }
-      return { kind: 'stored', stored, isFreshened: true, isKept: false, askedAt }
+      cache.forget(plan, held)
+      return {
+        kind: 'stored',
+        stored: { ...held, head },
+        isFreshened: true,
+        isKept: false,
+        askedAt,
+      }
     }
-    const stored = freshen(held, news, decision.terms)
+    const stored = { ...held, ...decision.terms, head, tags: tagsOf(head, plan.key) }
     cache.keep(plan, stored, askedAt)
     return { kind: 'stored', stored, isFreshened: true, isKept: true, askedAt }
   }
 
   #takeAbsence(caching: ObjectHead['caching'], reception: Reception): Taken {
     const { cache } = this.#options
-    const { plan, requestedAt: askedAt } = reception
+    const { plan, held, requestedAt: askedAt } = reception
     const head = { ...NO_HEAD, caching }
     const decision = this.#decide(404, head, reception)
-    cache.forget(plan)
+    cache.forget(plan, held)
     if (decision.kind === 'no') throw new Refusal('not_found')
     const stored: StoredHead = {
       ...decision.terms,
@@ -156,11 +164,11 @@ export class ObjectIntake {
 
   #takeObject(delivered: Delivered, reception: Reception): Taken {
     const { cache, tagsOf } = this.#options
-    const { plan, isHead, requestedAt: askedAt } = reception
+    const { plan, held, isHead, requestedAt: askedAt } = reception
     const decision = this.#decide(200, delivered.head, reception)
     if (decision.kind === 'no') {
       const isOfRequest = OF_THE_REQUEST.has(decision.reason)
-      if (!isOfRequest) cache.forget(plan)
+      if (!isOfRequest) cache.forget(plan, held)
       return unstored(delivered, isHead, !isOfRequest)
     }
     const head = isHead || isWhole(delivered) ? delivered.head : withoutChecksums(delivered.head)

@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 
+import { callAt, TOKEN } from '../support/cached-front.ts'
 import { openDictatedOrigin } from '../support/dictated-origin.ts'
 import type { Dictated } from '../support/dictated-origin.ts'
 import { request } from '../support/http.ts'
@@ -14,11 +15,13 @@ const SLICE = 64 * 1024
 
 const origin = await openDictatedOrigin()
 const sluice = await openSluice({
+  admin: { token: TOKEN },
   cache: { cache_layers: ['memory'], disk: { enabled: false }, slice_size: SLICE },
   buckets: [
     {
       name: 'b',
       path_prefix: '/b',
+      cache: { tags: { metadata: ['cache-tag'] } },
       s3: {
         bucket: 'b',
         endpoint: origin.endpoint,
@@ -86,4 +89,42 @@ test('of a large object costs one slice where it is good', async () => {
   const ranges = origin.asked('large').map(({ headers }) => headers.range)
   assert.deepEqual(ranges, [`bytes=0-${SLICE - 1}`])
   assert.equal((await ask('large')).text, body)
+})
+
+test('of an object that has another tag by now is purged by that one', async () => {
+  const tagged = (tag: string, cacheControl: string): Dictated => {
+    const { headers, ...rest } = version(1, cacheControl)
+    return { ...rest, headers: { ...headers, 'x-amz-meta-cache-tag': tag } }
+  }
+  origin.dictate('tagged', [tagged('old', 'no-cache'), tagged('new', 'max-age=1000')])
+  await ask('tagged')
+  const renewed = await ask('tagged')
+  const { 'x-amz-meta-cache-tag': tag, 'x-cache': result } = renewed.headers
+  assert.deepEqual([tag, result], ['new', 'REVALIDATED'])
+  assert.equal((await ask('tagged')).headers['x-cache'], 'HIT')
+  const body = JSON.stringify({ tag: 'new' })
+  await callAt(sluice.opsUrl, 'POST', '/admin/cache/purge', { body })
+  assert.equal((await ask('tagged')).headers['x-cache'], 'MISS')
+})
+
+test('of a variant that has changed since it was kept is not broken off again and again', async () => {
+  const of = (number: number, language: string): Dictated => {
+    const body = `${language}${number}`.repeat(SLICE)
+    const { headers, ...rest } = version(number, 'max-age=1000', body)
+    const ETag = `"${language}${number}"`
+    return { ...rest, headers: { ...headers, ETag, Vary: 'Accept-Language' } }
+  }
+  const asks = async (language: string, range = {}): Promise<Answer> =>
+    request(`${sluice.url}/b/varied`, { headers: { 'accept-language': language, ...range } })
+  for (const language of ['de', 'en']) {
+    origin.dictate('varied', [of(1, language)])
+    await asks(language, { range: 'bytes=0-9' })
+  }
+  const seen: Record<string, string[]> = { de: [], en: [] }
+  for (const language of ['en', 'de', 'en', 'de', 'en', 'de']) {
+    origin.dictate('varied', [of(2, language)])
+    const { text, aborted } = await asks(language)
+    seen[language]?.push(aborted ? 'broken off' : text.slice(0, 3))
+  }
+  assert.deepEqual(seen, { de: ['de2', 'de2', 'de2'], en: ['broken off', 'en2', 'en2'] })
 })
