@@ -16,6 +16,7 @@ export interface ResponseHeadersConfig {
 const ownHeaders: ReadonlySet<string> = new Set([
   ...HOP_BY_HOP,
   'accept-ranges',
+  'age',
   'cache-status',
   'content-length',
   'content-range',

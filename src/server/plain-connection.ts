@@ -5,31 +5,44 @@ import type { Socket } from 'node:net'
 
 import { readBare } from './bare-reading.ts'
 import type { Take } from './bare-reading.ts'
-import { cutIfStalled, tellRunningAnswer } from './connections.ts'
+import { cutIfStalled, linger, lingerAtEnd, tellRunningAnswer } from './connections.ts'
 import { handOn } from './hand-on.ts'
 import { PlainRequests } from './plain-request.ts'
 import type { PlainRequest } from './plain-request.ts'
 import { PlainResponse } from './plain-response.ts'
 
+export interface Terms {
+  /** The lines of an answer after which more may be asked. */
+  readonly keepAlive: string
+  /** How long nothing may be asked. */
+  readonly untilFirstMs: number
+  readonly betweenMs: number
+}
+
 /** What a connection is told by the listener it belongs to. */
 export interface Keeper {
-  /** The line of an answer after which more may be asked. */
-  readonly keepAlive: string
+  /** For those who come now; they are kept to it, whatever is said later. */
+  readonly terms: Terms
   answer(request: PlainRequest, response: PlainResponse, socket: Socket): void
   /** To Node. */
   welcome(socket: Socket): void
   left(connection: PlainConnection): void
 }
 
+/** What comes before its turn is read for so long, so that the end of a connection is heard of. */
+const MOST_EARLY_BYTES = 64 * 1024
+
 export class PlainConnection {
   readonly #socket: Socket
   readonly #keeper: Keeper
+  readonly #terms: Terms
   readonly #requests = new PlainRequests()
   /** Undefined: it is read as one from the start. */
   readonly #becomeStream: (() => void) | undefined
   #running: PlainResponse | undefined
   /** What came before the last answer had left. */
   #early: Buffer[] = []
+  #earlyBytes = 0
   #hasAsked = false
   /** Since it was last looked at. */
   #hasMoved = true
@@ -38,6 +51,7 @@ export class PlainConnection {
   constructor(socket: Socket, keeper: Keeper) {
     this.#socket = socket
     this.#keeper = keeper
+    this.#terms = keeper.terms
     tellRunningAnswer(socket, this)
     this.#becomeStream = readBare(socket, this.#take)
     this.#listen('on')
@@ -49,7 +63,7 @@ export class PlainConnection {
 
   /** It has had its answer, and asks nothing. */
   get isIdle(): boolean {
-    return this.#hasAsked && this.#running === undefined
+    return this.#hasAsked && this.#running === undefined && !this.#socket.writableEnded
   }
 
   destroy(): void {
@@ -57,14 +71,15 @@ export class PlainConnection {
   }
 
   /** Ends it where nothing has been asked for so long; between two looks it may have moved. */
-  look(at: number, silence: { readonly untilFirstMs: number; readonly betweenMs: number }): void {
+  look(at: number): void {
     if (this.#hasMoved || this.#running !== undefined) {
       this.#hasMoved = false
       this.#quietSince = at
       return
     }
     this.#requests.forget()
-    const most = this.#hasAsked ? silence.betweenMs : silence.untilFirstMs
+    const { untilFirstMs, betweenMs } = this.#terms
+    const most = this.#hasAsked ? betweenMs : untilFirstMs
     if (at - this.#quietSince >= most) this.#socket.destroy()
   }
 
@@ -73,7 +88,8 @@ export class PlainConnection {
     if (this.#socket.writableEnded) return
     if (this.#running !== undefined) {
       this.#early.push(copyOf(room, bytes))
-      this.#socket.pause()
+      this.#earlyBytes += bytes
+      if (this.#earlyBytes > MOST_EARLY_BYTES) this.#socket.pause()
       return
     }
     const request = this.#requests.read(room, bytes)
@@ -83,7 +99,7 @@ export class PlainConnection {
     }
     this.#hasAsked = true
     this.#hasMoved = true
-    const { keepAlive } = this.#keeper
+    const { keepAlive } = this.#terms
     const manner = { isHead: request.method === 'HEAD', isLast: request.isLast, keepAlive }
     const response = new PlainResponse(this.#socket, manner, this.#ended)
     this.#running = response
@@ -96,7 +112,8 @@ export class PlainConnection {
     const socket = this.#socket
     this.#running = undefined
     if (isLast) {
-      socket.destroySoon()
+      socket.end()
+      linger(socket)
       return
     }
     if (socket.timeout !== undefined && socket.timeout > 0) socket.setTimeout(0)
@@ -108,6 +125,7 @@ export class PlainConnection {
     this.#listen('off')
     this.#becomeStream?.()
     tellRunningAnswer(socket, undefined)
+    lingerAtEnd(socket)
     this.#keeper.left(this)
     handOn(socket, bytes, () => this.#keeper.welcome(socket))
   }

@@ -13,13 +13,7 @@ import type { Emit } from '../exchange/event.ts'
 import { Refusal } from '../exchange/refusal.ts'
 import type { RefusalCode } from '../exchange/refusal.ts'
 import type { Proxy, RawRequest, Response } from '../proxy/proxy.ts'
-import {
-  cutIfStalled,
-  endSession,
-  lingerAtEnd,
-  StallWatch,
-  timeHttp2Session,
-} from './connections.ts'
+import { cutIfStalled, endSession, StallWatch, timeHttp2Session } from './connections.ts'
 import { createListener, retuneListener } from './listener.ts'
 import type { Listener } from './listener.ts'
 import { answerParserError, answerRefusal, writeRefusal } from './parser-refusal.ts'
@@ -211,7 +205,6 @@ export class Server {
       this.#refused('invalid_request', id, socket)
       return
     }
-    if (announcesBody(request)) lingerAtEnd(socket)
     this.#run(request, response, this.#clientOf(socket))
   }
 
@@ -284,12 +277,6 @@ function forgetIn(places: readonly { delete(socket: Socket): unknown }[]): (this
   return function forget() {
     for (const place of places) place.delete(this)
   }
-}
-
-/** In HTTP/1; in HTTP/2 a stream ends without its connection. */
-function announcesBody({ headers, httpVersionMajor }: IncomingMessage): boolean {
-  if (httpVersionMajor !== 1) return false
-  return 'content-length' in headers || 'transfer-encoding' in headers
 }
 
 function destroyAll(sockets: Iterable<Duplex>): void {

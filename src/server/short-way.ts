@@ -8,7 +8,7 @@ import { monotonic } from '../primitives/clock.ts'
 import { keepAliveText } from './head-text.ts'
 import type { Listener } from './listener.ts'
 import { PlainConnection } from './plain-connection.ts'
-import type { Keeper } from './plain-connection.ts'
+import type { Keeper, Terms } from './plain-connection.ts'
 
 type Timeouts = Pick<ServerConfig['limits'], 'headerTimeoutMs' | 'keepAliveTimeoutMs'>
 
@@ -19,26 +19,24 @@ const GRACE_MS = 1000
 export class ShortWay implements Keeper {
   readonly answer: Keeper['answer']
   readonly #connections = new Set<PlainConnection>()
-  #keepAlive = ''
-  #silence = { untilFirstMs: 0, betweenMs: 0 }
+  #terms: Terms
   #looks: NodeJS.Timeout | undefined
   #welcome: (socket: Socket) => void = ignore
 
   constructor(timeouts: Timeouts, answer: Keeper['answer']) {
     this.answer = answer
-    this.retune(timeouts)
+    this.#terms = termsOf(timeouts)
+    this.#lookEvery(timeouts)
   }
 
-  get keepAlive(): string {
-    return this.#keepAlive
+  get terms(): Terms {
+    return this.#terms
   }
 
-  retune({ headerTimeoutMs, keepAliveTimeoutMs }: Timeouts): void {
-    this.#keepAlive = keepAliveText(keepAliveTimeoutMs)
-    this.#silence = { untilFirstMs: headerTimeoutMs, betweenMs: keepAliveTimeoutMs + GRACE_MS }
-    clearInterval(this.#looks)
-    const every = Math.min(LOOK_MS, headerTimeoutMs / 2)
-    this.#looks = setInterval(() => this.#look(), every).unref()
+  /** For those who come from now on. */
+  retune(timeouts: Timeouts): void {
+    this.#terms = termsOf(timeouts)
+    this.#lookEvery(timeouts)
   }
 
   /** Stands before what the listener does with a new connection of HTTP/1. */
@@ -71,9 +69,23 @@ export class ShortWay implements Keeper {
     clearInterval(this.#looks)
   }
 
+  #lookEvery({ headerTimeoutMs }: Timeouts): void {
+    clearInterval(this.#looks)
+    const every = Math.min(LOOK_MS, headerTimeoutMs / 2)
+    this.#looks = setInterval(() => this.#look(), every).unref()
+  }
+
   #look(): void {
     const at = monotonic()
-    for (const connection of this.#connections) connection.look(at, this.#silence)
+    for (const connection of this.#connections) connection.look(at)
+  }
+}
+
+function termsOf({ headerTimeoutMs, keepAliveTimeoutMs }: Timeouts): Terms {
+  return {
+    keepAlive: keepAliveText(keepAliveTimeoutMs),
+    untilFirstMs: headerTimeoutMs,
+    betweenMs: keepAliveTimeoutMs + GRACE_MS,
   }
 }
 

@@ -4,6 +4,7 @@
 
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 
 import { createCertificate } from '../support/certificates.ts'
 import { bucketAt, openFront } from '../support/front.ts'
@@ -18,6 +19,8 @@ const HOST = 'Host: cdn.example\r\n'
 const PLAIN = `GET /files/a HTTP/1.1\r\n${HOST}\r\n`
 const CORS = { origins: ['https://app.example.com'] }
 const BODY = 'a'.repeat(3000)
+/** More than a client's side of a connection holds. */
+const LARGE = 3 * 1024 * 1024
 /** Of the requests that Node's parser reads, and of the connections that are read as streams. */
 const COUNT = `
   globalThis.parsed = 0
@@ -83,6 +86,7 @@ for (const [name, server] of Object.entries({ 'in the open': {}, 'over TLS': { h
       front.put('a', BODY)
       front.put('late', BODY)
       front.put('later', BODY)
+      front.put('large', 'z'.repeat(LARGE))
     })
     after(() => front[Symbol.asyncDispose]())
 
@@ -173,6 +177,46 @@ for (const [name, server] of Object.entries({ 'in the open': {}, 'over TLS': { h
       assert.match(peer.text, /\r\nConnection: close\r\n/)
       assert.ok(peer.text.endsWith(BODY))
     })
+
+    for (const [kind, field] of Object.entries({
+      plain: '',
+      other: 'X-Twice: 1\r\nX-Twice: 2\r\n',
+    })) {
+      test(`a last answer comes whole, whatever is sent behind a ${kind} request`, async () => {
+        await request(`${front.url}/files/large`, { rejectUnauthorized: false })
+        const peer = await open()
+        peer.socket.pause()
+        const fields = `${HOST}Connection: close\r\n${field}`
+        peer.send(`GET /files/large HTTP/1.1\r\n${fields}\r\n`)
+        for (let turn = 0; turn < 5; turn += 1) {
+          await delay(20)
+          peer.send('\r\n')
+        }
+        peer.socket.resume()
+        await soon(peer.closed, 'the connection closes')
+        const [, body] = peer.text.split('\r\n\r\n')
+        assert.equal(body?.length, LARGE)
+      })
+
+      test(`who leaves is noticed, whatever was sent behind a ${kind} request`, async () => {
+        const key = `left-${kind}`
+        front.s3.fault({ kind: 'delay', delayMs: 3000, times: 1, match: { key } })
+        const peer = await open()
+        peer.send(`GET /files/${key} HTTP/1.1\r\n${HOST}${field}\r\n`)
+        const isAsked = (): boolean => front.s3.requests.some((asked) => asked.key === key)
+        await eventually(isAsked, 'S3 is asked')
+        peer.send(PLAIN)
+        // It has been read before the end comes.
+        await delay(50)
+        peer.destroy()
+        const line = await until(
+          'it has ended',
+          async () => front.sluice.logLines().find(({ path }) => path === `/files/${key}`),
+          Boolean,
+        )
+        assert.equal(line?.['aborted'], true)
+      })
+    }
 
     test('who has said close is not heard any more', async () => {
       const asked = front.s3.requests.length

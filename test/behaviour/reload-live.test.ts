@@ -10,6 +10,8 @@ import { TOKEN } from '../support/cached-front.ts'
 import { request, rawExchange } from '../support/http.ts'
 import type { Answer } from '../support/http.ts'
 import { scrape } from '../support/metrics.ts'
+import { connect } from '../support/peer.ts'
+import type { Peer } from '../support/peer.ts'
 import { openReloadable } from '../support/reloadable.ts'
 import type { Reloadable } from '../support/reloadable.ts'
 import type { ConfigObject } from '../support/sluice.ts'
@@ -355,6 +357,22 @@ describe('without a restart, and in all threads', () => {
       assert.deepEqual(await each(look), before, 'undone')
     })
   }
+
+  test('but what an open connection was told holds', async () => {
+    const ask = async (peer: Peer): Promise<string | undefined> => {
+      const { length } = peer.text
+      peer.send('GET /files/a HTTP/1.1\r\nHost: a\r\n\r\n')
+      const text = await peer.until((all) => all.slice(length).includes('hello'))
+      return /timeout=(\d+)/.exec(text.slice(length))?.[1]
+    }
+    const before = await connect(front.port)
+    const told = await ask(before)
+    await front.change(server({ limits: { keep_alive_timeout: '7s' } }))
+    const after = await connect(front.port)
+    assert.deepEqual([await ask(before), await ask(after)], [told, '7'])
+    for (const peer of [before, after]) peer.destroy()
+    await front.change(BASE())
+  })
 
   test('what is written to the log', async () => {
     const count = async (): Promise<number> =>
