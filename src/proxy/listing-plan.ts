@@ -106,7 +106,7 @@ function s3Plan({ rest }: Match<RouteRules>, request: Request): ListingPlan {
     prefix,
     directory,
     delimiter,
-    startAfter: beginningOf(s3, delimiter),
+    startAfter: beginningOf(s3, prefix, delimiter),
     maxKeys: maxKeysOf(query),
     visited: { ...request, path: root + directory },
     // Another delimiter cuts elsewhere than at directories, and tells what lies in several.
@@ -165,12 +165,15 @@ function s3ListingOf(query: string): S3Listing {
 
 function beginningOf(
   { version, token, startAfter, marker }: S3Listing,
+  prefix: string,
   delimiter: string,
 ): string | undefined {
   if (token !== undefined) return readPageToken(token)
   const after = (version === 2 ? startAfter : marker) ?? ''
-  // A group that was the last is not told again by the old version of the API.
-  const isGroup = version === 1 && delimiter !== '' && after.endsWith(delimiter)
+  // A group that was the last is not told again by the old version of the API. What makes a group
+  // stands behind the prefix: a key may end so, too, as that of a directory's own object does.
+  const behindPrefix = after.slice(prefix.length)
+  const isGroup = version === 1 && delimiter !== '' && behindPrefix.endsWith(delimiter)
   if (after === '') return undefined
   return isGroup ? behindGroup(after) : after
 }

@@ -14,6 +14,8 @@ import { assertMoves } from '../support/metrics.ts'
 import { openSluice } from '../support/sluice.ts'
 
 const KEYS = ['/lead', 'a b+c%41', 'a.txt', 'dir/', 'dir/b.txt', 'dir/deep/c.txt', 'é/😀', 'x/../y']
+/** With objects that are named as directories are. */
+const MARKED = ['dir/', 'dir/b.txt', 'dir/deep/c.txt', 'x//', 'x//y']
 const MANY = 2300
 const S3_CLIENT = { headers: { 'x-amz-date': '20260101T000000Z' } }
 
@@ -33,6 +35,7 @@ before(async () => {
           listing: 's3',
           s3: { key_prefix: '{tenant}/' },
         }),
+        bucketAt(at, { name: 'marked', listing: 's3', s3: { bucket: 'marked' } }),
         bucketAt(at, { name: 'hidden', listing: 's3', s3: { bucket: 'many' } }),
         bucketAt(at, { name: 'guarded', path_prefix: '/hidden/g1', s3: { bucket: 'many' } }),
         bucketAt(at, { name: 'root', path_prefix: '/', hosts: ['root.test'], listing: 's3' }),
@@ -41,6 +44,8 @@ before(async () => {
   )
   for (const key of KEYS) front.put(key, `object ${key}`)
   front.put('index.html', 'the index')
+  front.s3.createBucket('marked')
+  for (const key of MARKED) front.s3.putObject('marked', key, 'x')
   front.s3.createBucket('many')
   for (let index = 0; index < MANY; index += 1)
     front.s3.putObject('many', `g${index % 3}/k${index}`, 'x')
@@ -193,6 +198,27 @@ describe('the first version', () => {
       ['/', 'a b+c%41', 'a.txt', 'dir/', 'index.html', 'x/', 'é/'].toSorted(),
     )
     assert.deepEqual((await listed('/things?delimiter=/&marker=dir/')).groups, ['x/', 'é/'])
+  })
+
+  test('takes no key for a group for its end', async () => {
+    for (const [query, names] of [
+      ['prefix=dir/&delimiter=/', ['dir/', 'dir/b.txt', 'dir/deep/']],
+      ['prefix=dir&delimiter=/', ['dir/']],
+      // Half of the delimiter is the end of the prefix.
+      ['prefix=x/&delimiter=//', ['x//', 'x//y']],
+    ] as const) {
+      const told: string[] = []
+      let marker: string | undefined = ''
+      do {
+        const page = await listed(`/marked?${query}&max-keys=1&marker=${marker}`)
+        told.push(...page.keys, ...page.groups)
+        marker = page.said['NextMarker']
+      } while (marker !== undefined)
+      assert.deepEqual(told, names, query)
+    }
+    assert.deepEqual((await listed('/marked?prefix=dir/d&delimiter=/&marker=dir/')).groups, [
+      'dir/deep/',
+    ])
   })
 })
 
