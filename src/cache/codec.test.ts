@@ -38,6 +38,20 @@ describe('an entry as bytes', () => {
     assert.equal(decoded.bytes.buffer, bytes.buffer)
   })
 
+  test('comes back under its own key, and under no other', () => {
+    const keys = ['', 'key', 'kez', 'h\u0000origin\u0000\u0000ü', '\ud83e', '\ufffd', undefined]
+    for (const entry of samples) {
+      for (const key of keys) {
+        const bytes = Buffer.concat(encodeEntry(entry, key))
+        for (const other of keys) {
+          const found = decodeEntry(bytes, other)
+          if (other === key) assertSameEntry(found, entry)
+          else assert.equal(found, undefined, `${key} as ${other}`)
+        }
+      }
+    }
+  })
+
   test('is found wherever in a larger buffer it stands', () => {
     const bytes = bytesOf(sliceEntry(patternBytes(50, 1)))
     const larger = new Uint8Array(bytes.length + 11)

@@ -32,6 +32,7 @@ const CHECKSUM_OF_NOTHING = Buffer.alloc(16)
 
 /** What of an entry is text, as JSON: characters above ASCII come back as they were. */
 interface Text {
+  readonly key?: string | undefined
   readonly bucket: string
   readonly objectKey: string
   readonly tags: readonly string[]
@@ -45,10 +46,13 @@ type StoredText = Pick<
 
 type HeadText = Partial<Omit<ObjectHead, 'caching'>> & { readonly caching: Partial<CachingFields> }
 
-/** The header, and for a slice its bytes, which are not copied. */
-export function encodeEntry(entry: Entry): Uint8Array[] {
+/**
+ * The header, and for a slice its bytes, which are not copied. With a `key`, they say themselves whose
+ * they are; without, something beside them has to.
+ */
+export function encodeEntry(entry: Entry, key?: string): Uint8Array[] {
   const payload = entry.kind === 'slice' ? entry.bytes : EMPTY
-  const text = JSON.stringify(textOf(entry))
+  const text = JSON.stringify({ key, ...textOf(entry) })
   const numbers = numbersOf(entry)
   const textAt = NUMBERS_AT + numbers.length * NUMBER_BYTES
   const textLength = Buffer.byteLength(text)
@@ -67,8 +71,11 @@ export function encodeEntry(entry: Entry): Uint8Array[] {
   return payload.length > 0 ? [header, payload] : [header]
 }
 
-/** Undefined for whatever is not, byte for byte, what `encodeEntry` made. A slice is a view. */
-export function decodeEntry(bytes: Uint8Array): Entry | undefined {
+/**
+ * Undefined for whatever is not, byte for byte, what `encodeEntry` made of an entry with this key.
+ * A slice is a view.
+ */
+export function decodeEntry(bytes: Uint8Array, key?: string): Entry | undefined {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   if (buffer.length < NUMBERS_AT || buffer.readUInt32BE(0) !== MAGIC) return undefined
   const kind = buffer.readUInt32BE(KIND_AT)
@@ -86,6 +93,7 @@ export function decodeEntry(bytes: Uint8Array): Entry | undefined {
 
   // The checksum says that these are the bytes `encodeEntry` wrote, so their shape is known.
   const text = JSON.parse(buffer.toString('utf8', textAt, payloadAt)) as Text
+  if (text.key !== key) return undefined
   const numbers = readNumbers(buffer, NUMBERS[kind])
   const facts = factsFrom(text, numbers)
   if (text.stored === undefined) return { ...facts, kind: 'slice', bytes: payload }

@@ -87,15 +87,15 @@ export class DiskFolder implements Place {
     const indexed = this.index.find(key)
     if (indexed === undefined || indexed.keepUntil < now) return undefined
     if (now - indexed.usedAt >= USE_GRAIN_MS) this.#writer.use(indexed.id, now)
-    if (indexed.file !== null) return this.#readFile(indexed, indexed.file)
-    return this.#decode(indexed, indexed.bytes) ?? this.#lose(indexed)
+    if (indexed.file !== null) return this.#readFile(key, indexed, indexed.file)
+    return this.#decode(key, indexed, indexed.bytes) ?? this.#lose(indexed)
   }
 
   /** What `get` would find; what is damaged stays where it is. */
   async peek(key: string): Promise<Entry | undefined> {
     const indexed = this.index.find(key)
     if (indexed === undefined || indexed.keepUntil < this.#terms.now()) return undefined
-    return this.#decode(indexed, await this.#ownBytesOf(indexed))
+    return this.#decode(key, indexed, await this.#ownBytesOf(indexed))
   }
 
   put(key: string, entry: Entry): Promise<void> {
@@ -152,22 +152,22 @@ export class DiskFolder implements Place {
     if (ino !== this.#inode) throw new FolderGone(`${this.folder} is another folder now`)
   }
 
-  async #readFile(indexed: IndexedEntry, file: string): Promise<Entry | undefined> {
+  async #readFile(key: string, indexed: IndexedEntry, file: string): Promise<Entry | undefined> {
     const turn = this.#turns.take()
     if (turn !== true && !(await turn)) return undefined
     try {
-      return await this.#readInTurn(indexed, file)
+      return await this.#readInTurn(key, indexed, file)
     } finally {
       this.#turns.giveBack()
     }
   }
 
   /** What is found is lent, for the turn that it is had in. */
-  async #readInTurn(indexed: IndexedEntry, file: string): Promise<Entry | undefined> {
+  async #readInTurn(key: string, indexed: IndexedEntry, file: string): Promise<Entry | undefined> {
     const read = this.#room.take(indexed.length)
     try {
       const isRead = await this.files.readInto(file, read.bytes)
-      const entry = isRead ? this.#decode(indexed, read.bytes) : undefined
+      const entry = isRead ? this.#decode(key, indexed, read.bytes) : undefined
       if (entry === undefined) return await this.#lose(indexed)
       return entry.kind === 'head' ? entry : { ...entry, lender: read.lenderOf(entry.bytes) }
     } finally {
@@ -181,8 +181,9 @@ export class DiskFolder implements Place {
     return (await this.files.readInto(file, own)) ? own : null
   }
 
-  #decode({ length }: IndexedEntry, bytes: Uint8Array | null): Entry | undefined {
-    return bytes?.length === length ? decodeEntry(bytes) : undefined
+  /** A disk may give what is whole and another's, from a bad restore or a write that went astray. */
+  #decode(key: string, { length }: IndexedEntry, bytes: Uint8Array | null): Entry | undefined {
+    return bytes?.length === length ? decodeEntry(bytes, key) : undefined
   }
 
   async #lose({ id }: IndexedEntry): Promise<undefined> {

@@ -6,8 +6,11 @@ import { DatabaseSync } from 'node:sqlite'
 
 import { sqliteTrouble } from './disk-trouble.ts'
 
-/** Another version's entries are dropped; its bans are kept, those to be told, and how far others' were heard. */
-const SCHEMA_VERSION = 2
+/**
+ * Of the tables, and of what has to stand in what they speak of. Another version's entries are dropped;
+ * its bans are kept, those to be told, and how far others' were heard.
+ */
+const SCHEMA_VERSION = 3
 
 /** How long the thread may stand still because another process holds the lock. */
 const BUSY_MS = 20

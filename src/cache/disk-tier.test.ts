@@ -70,6 +70,27 @@ describe('a disk tier opened again', () => {
     assert.equal(await second.get('2'), undefined)
   })
 
+  test('drops what another version kept, and counts no errors', async (t) => {
+    const { folder, open, clock } = worldOf(t)
+    const first = open()
+    await first.put('head', headEntry())
+    await first.put('slice', slice(1))
+    await first.close()
+    // Their files did not say yet whose they are.
+    setVersion(folder, 2)
+
+    const second = open({ tendMs: 600_000 })
+    assert.ok((await second.get('head')) === undefined)
+    assert.ok((await second.get('slice')) === undefined)
+    await second.put('slice', slice(2))
+    assertSameEntry(await second.get('slice'), slice(2))
+    const { entries, errors } = second.stats()
+    assert.deepEqual({ entries, errors }, { entries: 1, errors: 0 })
+    clock.now = Date.now() + 600_000
+    await second.tidy()
+    assert.deepEqual(filesIn(folder), [])
+  })
+
   test('opens with 100 000 entries and answers', async (t) => {
     const { folder, open } = worldOf(t)
     const first = open()
@@ -87,6 +108,12 @@ describe('a disk tier opened again', () => {
     assert.equal(second.stats().entries, 100_001)
   })
 })
+
+function setVersion(folder: string, version: number): void {
+  const database = new DatabaseSync(join(folder, 'index.sqlite'))
+  database.exec(`PRAGMA user_version = ${version}`)
+  database.close()
+}
 
 /** Rows as the tier writes them, straight into its index. */
 function fillIndex(folder: string, count: number): void {

@@ -57,6 +57,21 @@ describe('what is damaged on disk', () => {
     assert.deepEqual({ entries, bytes, errors }, { entries: 0, bytes: 0, errors: 2 })
   })
 
+  test('is a miss when it is whole, but of another key', async (t) => {
+    const { folder, open } = worldOf(t)
+    const tier = open()
+    await tier.put('one', slice(1))
+    const path = onlyFileIn(folder)
+    await tier.put('two', slice(2))
+    const [other = ''] = filesIn(folder).filter((name) => join(folder, name) !== path)
+    writeFileSync(path, readFileSync(join(folder, other)))
+    assert.ok((await tier.peek('one')) === undefined)
+    assert.ok((await tier.get('one')) === undefined)
+    assert.deepEqual([tier.stats().errors, tier.stats().entries], [1, 1])
+    assertSameEntry(await tier.get('two'), slice(2))
+    assert.deepEqual(filesIn(folder), [other])
+  })
+
   test('is noticed in what stands in the index, too', async (t) => {
     const { folder, open } = worldOf(t)
     const tier = open()

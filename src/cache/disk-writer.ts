@@ -105,7 +105,7 @@ export class DiskWriter {
   }
 
   async #put(key: string, entry: Entry): Promise<void> {
-    const parts = encodeEntry(entry)
+    const parts = encodeEntry(entry, key)
     const length = sum(parts.map((part) => part.length))
     const size = sizeOf(key, entry, length)
     const now = this.#terms.now()

@@ -1,6 +1,9 @@
 // What the `cache` section does: its layers, the cut of objects, and the bounds of what is fetched.
 
 import assert from 'node:assert/strict'
+import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, test } from 'node:test'
 
 import { generateBytes } from '../../dev/s3-server.ts'
@@ -9,6 +12,7 @@ import type { Cached } from '../support/cached.ts'
 import { until } from '../support/fleet.ts'
 import { download, sha256 } from '../support/http.ts'
 import type { Answer } from '../support/http.ts'
+import { scrape } from '../support/metrics.ts'
 
 const KIB = 1024
 const MIB = 1024 * KIB
@@ -94,6 +98,36 @@ describe('the layers', () => {
     const whole = await cached.ask('/b/k')
     assert.equal(sha256(whole.body), sha256(generateBytes('k', 0, size)))
     assert.deepEqual(rangesOf(cached, 'k'), ['bytes=0-131071', `bytes=196608-${size - 1}`])
+  })
+
+  test('a file on disk with the bytes of another is noticed, and fetched again', async (t) => {
+    const folder = mkdtempSync(join(tmpdir(), 'sluice-swapped-'))
+    t.after(() => rmSync(folder, { recursive: true, force: true }))
+    const cache = { cache_layers: ['disk'], disk: { cache_dir: folder } }
+    await using cached = await openCached({ cache })
+    const keys = ['one', 'two']
+    const size = 200 * KIB
+    for (const key of keys) {
+      cached.put('b', key, { seed: key, size })
+      await until(async () => tierOf(await cached.ask(`/b/${key}`)) === 'disk', 'it is on disk')
+    }
+    const [first = '', second = '', ...others] = globSync(join(folder, '??/*'))
+    assert.ok(second !== '' && others.length === 0, 'each has one file')
+    const [one, two] = [readFileSync(first), readFileSync(second)]
+    assert.equal(one.length, two.length)
+    writeFileSync(first, two)
+    writeFileSync(second, one)
+
+    for (const key of keys) {
+      cached.s3.clearRequests()
+      const answer = await cached.ask(`/b/${key}`)
+      assert.equal(answer.status, 200)
+      assert.equal(sha256(answer.body), sha256(generateBytes(key, 0, size)), key)
+      assert.equal(bytesSent(cached.asked(key)), size)
+      await until(async () => tierOf(await cached.ask(`/b/${key}`)) === 'disk', 'it is back')
+    }
+    const errors = (await scrape(cached.sluice().opsUrl)).sum('sluice_cache_tier_errors_total')
+    assert.equal(errors, keys.length)
   })
 })
 
