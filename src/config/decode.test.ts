@@ -204,6 +204,10 @@ const broken: readonly [yaml: string, ...problems: string[]][] = [
     'buckets[0].response_headers.set.Content-Length: Content-Length is a header that Sluice itself answers for',
   ],
   [
+    one(`${s3}, response_headers: {set: {Age: 1}}`),
+    'buckets[0].response_headers.set.Age: Age is a header that Sluice itself answers for',
+  ],
+  [
     one(`${s3}, response_headers: {remove: [date]}`),
     'buckets[0].response_headers.remove[0]: date is a header that Sluice itself answers for',
   ],

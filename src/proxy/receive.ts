@@ -89,6 +89,10 @@ function hostOf(raw: RawRequest, authority: string | undefined): string | undefi
 
 function hasBody({ headers, httpVersionMajor }: RawRequest): boolean {
   if (httpVersionMajor === 2) return false
-  const length = headers['content-length']
-  return headers['transfer-encoding'] !== undefined || (length !== undefined && length !== '0')
+  const { 'content-length': length, 'transfer-encoding': coding } = headers
+  // RFC 9112 §6.3: nobody can tell where such a body ends.
+  if (coding !== undefined && !/(?:^|,)[ \t]*chunked[ \t]*$/i.test(coding)) {
+    throw new Refusal('invalid_request', { cause: 'a body that is not chunked' })
+  }
+  return coding !== undefined || (length !== undefined && length !== '0')
 }

@@ -8,6 +8,8 @@ import type { Duplex } from 'node:stream'
 import { Refusal } from '../exchange/refusal.ts'
 import type { RefusalCode } from '../exchange/refusal.ts'
 import { BYPASS, formatCacheStatus, xCache } from '../http/cache-status.ts'
+import { formatHttpDate } from '../http/date.ts'
+import { now } from '../primitives/clock.ts'
 import { refuse } from '../proxy/proxy.ts'
 import { linger, runningAnswer } from './connections.ts'
 import type { Answering } from './connections.ts'
@@ -36,7 +38,8 @@ export function answerParserError(
     // Browsers connect before they ask, and would take a no for the answer to what they ask next.
     socket.destroy()
   } else {
-    return writeRefusal(socket, refusalOf(error, options.maxUriLength), options.id)
+    const isHead = textOf(error).startsWith('HEAD ')
+    return writeRefusal(socket, refusalOf(error, options.maxUriLength), options.id, isHead)
   }
   return undefined
 }
@@ -46,6 +49,7 @@ export function writeRefusal(
   socket: Duplex,
   refusal: Refusal,
   id: string,
+  isHead = false,
 ): RefusalCode | undefined {
   const running = runningAnswer(socket)
   if (running !== undefined) {
@@ -54,10 +58,11 @@ export function writeRefusal(
   }
   if (!socket.writable) return undefined
   const { status, headers, body } = refusalParts(refusal, id)
-  const lines = [`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`]
+  const date = `Date: ${formatHttpDate(now())}`
+  const lines = [`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`, date]
   for (let i = 0; i < headers.length; i += 2) lines.push(`${headers[i]}: ${headers[i + 1]}`)
   const head = Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1')
-  socket.end(Buffer.concat([head, body]))
+  socket.end(isHead ? head : Buffer.concat([head, body]))
   linger(socket)
   return refusal.code
 }
@@ -94,11 +99,15 @@ function closeAfter(running: Answering, socket: Duplex): void {
 }
 
 function refusalOf(error: ParserError, maxUriLength: number): Refusal {
-  const start = Buffer.from(error.rawPacket ?? []).toString('latin1')
-  if (error.code === 'HPE_INVALID_METHOD' && STRANGE_METHOD.test(start)) {
+  if (error.code === 'HPE_INVALID_METHOD' && STRANGE_METHOD.test(textOf(error))) {
     return new Refusal('method_not_allowed', { headers: ALLOW })
   }
   return new Refusal(codeFor(error, maxUriLength))
+}
+
+/** What the parser read last. */
+function textOf({ rawPacket }: ParserError): string {
+  return Buffer.from(rawPacket ?? []).toString('latin1')
 }
 
 function codeFor(error: ParserError, maxUriLength: number): RefusalCode {

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 
-import { request } from '../support/http.ts'
+import { rawExchange, request } from '../support/http.ts'
 import { assertNothingLeaks, openTwoBuckets } from '../support/two-buckets.ts'
 import type { TwoBuckets } from '../support/two-buckets.ts'
 
@@ -148,5 +148,22 @@ test('where the storage fails, no one learns which or why', async () => {
       assert.doesNotMatch(all, /SecretInside|ECONN|socket|undici|localhost|primary/)
     }
     fault.remove()
+  }
+})
+
+describe('what the parser refuses has the date, and for a HEAD no body', () => {
+  const BAD = 'X : 1\r\nHost: a\r\n\r\n'
+  for (const [method, body] of [
+    ['GET', /^\{"error":"invalid_request"/],
+    ['HEAD', /^$/],
+  ] as const) {
+    test(method, async () => {
+      const { text } = await rawExchange(front.port, `${method} /products/a.txt HTTP/1.1\r\n${BAD}`)
+      const [head = '', told = ''] = text.split('\r\n\r\n')
+      assert.match(head, /^HTTP\/1\.1 400 /)
+      assert.match(head, /\r\nDate: \w{3}, \d\d \w{3} \d{4} [\d:]{8} GMT\r\n/)
+      assert.match(head, /\r\nContent-Length: [1-9]/)
+      assert.match(told, body)
+    })
   }
 })

@@ -277,11 +277,13 @@ test('chunk extensions and a trailer are read over, and the connection is closed
   assert.match(text, /^HTTP\/1.1 200 [^]*\r\nConnection: close\r\n[^]*products:a.txt$/)
 })
 
-test('an unknown Transfer-Encoding ends the connection after one answer', async () => {
-  const text = await exchange(`${HEAD}Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n${SMUGGLED}`)
-  assert.equal(text.split('HTTP/1.1 ').length, 2)
-  assert.match(text, /\r\nConnection: close\r\n/)
-})
+for (const coding of ['xchunked', 'gzip', 'identity', 'chunked;a=b', '"chunked"']) {
+  test(`a body whose last coding is ${coding} is refused, and nothing behind it is read`, async () => {
+    const text = await exchange(`${HEAD}Transfer-Encoding: ${coding}\r\n\r\n0\r\n\r\n${SMUGGLED}`)
+    assert.equal(text.split('HTTP/1.1 ').length, 2)
+    assert.match(text, /^HTTP\/1.1 400 [^]*\r\nConnection: close\r\n[^]*"invalid_request"/)
+  })
+}
 
 const BAD_BODIES: Readonly<Record<string, string>> = {
   'a chunk size that is none': 'ZZ\r\nhello\r\n0\r\n\r\n',
