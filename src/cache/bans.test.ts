@@ -64,11 +64,13 @@ describe('a ban', () => {
     assert.deepEqual([bans.declare(banOf('x', 1)), bans.declare(banOf('x', 2)), bans.size], [true, false, 1]) // prettier-ignore
   })
 
-  test('that is hard goes before any soft one, and of soft ones the youngest counts', () => {
+  test('that is hard goes before any soft one, and of soft ones the oldest that covers it counts', () => {
     const bans = new Bans()
-    bans.declare(banOf('soft', 3000, true))
-    bans.declare(banOf('softer', 4000, true))
-    assert.equal(bans.covering(FACTS)?.id, 'softer')
+    bans.declare(banOf('before', 999, true))
+    bans.declare(banOf('second', 4000, true, { kind: 'bucket', bucket: 'b' }))
+    bans.declare(banOf('first', 3000, true))
+    bans.declare(banOf('third', 5000, true))
+    assert.equal(bans.covering(FACTS)?.id, 'first')
     bans.declare(banOf('hard', 2000))
     assert.equal(bans.covering(FACTS)?.id, 'hard')
   })

@@ -44,8 +44,9 @@ export class Bans {
   }
 
   /**
-   * The hardest ban that covers an entry: a hard one before a soft one, and of those the newest. What
-   * is shared with other nodes is swept by whoever purges: it is not this node's to disbelieve.
+   * The hardest ban that covers an entry: a hard one before a soft one, and of soft ones the oldest,
+   * since stale is what it has been from then on. What is shared with other nodes is swept by whoever
+   * purges: it is not this node's to disbelieve.
    */
   covering(facts: EntryFacts, isShared = false): Ban | undefined {
     if (facts.receivedAt > this.#newestAt) return undefined
@@ -72,7 +73,8 @@ function harder(known: Ban | undefined, ban: Ban, { receivedAt }: EntryFacts): B
   if (receivedAt > ban.at) return known
   if (known === undefined) return ban
   if (known.isSoft !== ban.isSoft) return known.isSoft ? ban : known
-  return ban.at > known.at ? ban : known
+  const isOlder = ban.at < known.at
+  return isOlder === ban.isSoft ? ban : known
 }
 
 function keyName(bucket: string, key: string): string {

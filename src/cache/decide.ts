@@ -30,7 +30,7 @@ export interface CacheQuestion {
   /** Something is stored for this object, but for other requests. */
   readonly hasOtherVariants: boolean
   readonly request: RequestDirectives
-  /** When the youngest soft purge that covers it was declared. */
+  /** When the oldest soft purge that covers it was declared. */
   readonly softPurgedAt: number | undefined
   readonly policy: Pick<CachePolicy, 'staleIfSlowMs' | 'honourRequestDirectives'>
 }

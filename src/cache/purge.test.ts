@@ -184,10 +184,10 @@ test('what a soft ban covers stays for as long as it is of use', async (context)
   assert.deepEqual([tiers.bans.size, disk.loadBans().length], [0, 0])
 })
 
-test('the same soft ban again takes the place of the one before, once it is saved', async (context) => {
+test('the same ban again takes the place of the one before, once it is saved', async (context) => {
   const { threads, clock } = openThreads(context, 1)
   const [{ tiers, disk, purges } = assert.fail()] = threads
-  const bans = [0, 1, 2].map((later) => banOf(KEY_RULE, START + later, { isSoft: true }))
+  const bans = [0, 1, 2].map((later) => banOf(KEY_RULE, START + later))
   clock.at = START + 3
   for (const ban of bans) purges.declare(ban)
   for (const ban of bans.slice(0, 2)) purges.save(ban)
@@ -200,6 +200,32 @@ test('the same soft ban again takes the place of the one before, once it is save
     disk.loadBans().map(({ id }) => id),
     [bans[2]?.id],
   )
+})
+
+test('a soft ban that is declared every second is in force since the first, and never very often', async (context) => {
+  const { threads, clock } = openThreads(context, 2)
+  const [owner = assert.fail(), other = assert.fail()] = threads
+  const held = entryOf('k', START)
+  for (let second = 0; second < 300; second += 1) {
+    clock.at = START + second * 1000
+    const ban = banOf(KEY_RULE, clock.at, { isSoft: true })
+    for (const { purges } of threads) purges.declare(ban)
+    owner.purges.save(ban)
+    if (second % 10 === 0) for (const { purges } of threads) await purges.tend()
+  }
+  for (const { tiers, disk } of threads) {
+    assert.equal(tiers.bans.covering(held)?.at, START)
+    assert.ok(tiers.bans.size < 100, String(tiers.bans.size))
+    assert.ok(disk.loadBans().length < 100, String(disk.loadBans().length))
+  }
+  const kept = threads.map(({ purges }) => purges.inForce.map(({ id }) => id).toSorted())
+  assert.deepEqual(kept[0], kept[1])
+
+  clock.at = START + DAY_MS
+  await owner.purges.tend()
+  clock.at += 60_000
+  for (const { purges } of [owner, other]) await purges.tend()
+  assert.notEqual(owner.tiers.bans.covering(held)?.at, START, 'nothing is left that it covers')
 })
 
 test('nothing is swept while it is counted', async (context) => {

@@ -11,6 +11,7 @@ import type { BanOutbox } from './ban-stream.ts'
 import { matcherFor } from './bans.ts'
 import type { Bans, Matcher } from './bans.ts'
 import { DiskTier } from './disk-tier.ts'
+import { repeatedAmong } from './repeated-bans.ts'
 import type { EntryFacts, Swept, Tier, TierName } from './tier.ts'
 
 export type ByTier<Value> = Readonly<Partial<Record<TierName, Value>>>
@@ -235,20 +236,12 @@ export class Purges {
     return new Set(this.#disk?.loadBans().map(({ id }) => id))
   }
 
-  /** A purge that is declared again and again is in force once. */
   #retireRepeated(): void {
     const saved = this.#saved()
-    const latest = new Map<string, Ban>()
-    for (const { ban } of this.#declared.values()) {
-      // One that a crash would take away does not stand in for one that outlives it.
-      if (this.#disk !== undefined && !saved.has(ban.id)) continue
-      const name = nameOf(ban)
-      if (ban.at >= (latest.get(name)?.at ?? 0)) latest.set(name, ban)
-    }
-    for (const { ban, isOwn } of this.#declared.values()) {
-      const at = latest.get(nameOf(ban))?.at ?? 0
-      if (ban.at < at) this.#retire(ban, isOwn)
-    }
+    // One that a crash would take away does not stand in for one that outlives it.
+    const mayStandIn = ({ id }: Ban): boolean => this.#disk === undefined || saved.has(id)
+    for (const ban of repeatedAmong(this.inForce, mayStandIn))
+      this.#retire(ban, this.#declared.get(ban.id)?.isOwn === true)
   }
 
   #retire({ id }: Ban, isOwn: boolean): void {
@@ -265,10 +258,6 @@ export class Purges {
     })
     return Object.fromEntries(await Promise.all(counts))
   }
-}
-
-function nameOf({ rule, isSoft }: Ban): string {
-  return `${isSoft} ${JSON.stringify(rule)}`
 }
 
 interface Cover {
