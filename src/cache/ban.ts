@@ -21,6 +21,14 @@ export interface Ban {
   readonly isSoft: boolean
 }
 
+/** How long ago the origin may have been asked for what is kept: so long no ban from since then has retired. */
+export const REMEMBERED_MS = 50_000
+
+/** A ban from since then may have come and gone: whether this was purged nobody knows any more. */
+export function isTooLate(askedAt: number, at: number): boolean {
+  return at - askedAt > REMEMBERED_MS
+}
+
 /** As it was ordered, for the answer and the log. */
 export function describeRule(rule: BanRule): object {
   switch (rule.kind) {

@@ -264,7 +264,7 @@ function sliceSettings({ sliceBytes, fetchSpanBytes }: CacheConfig): SliceSettin
   return { sliceBytes, spanSlices: Math.max(1, Math.floor(fetchSpanBytes / sliceBytes)) }
 }
 
-export { describeRule } from './ban.ts'
+export { describeRule, isTooLate } from './ban.ts'
 export type { Ban, BanRule } from './ban.ts'
 export { describeFreshness, describeHead, describeLifetime, instant } from './describe.ts'
 export type { Inspected, SliceRun, TierCounts } from './inspect.ts'

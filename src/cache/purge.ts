@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 
 import { decodeBan, STREAM_START } from './ban-record.ts'
+import { REMEMBERED_MS } from './ban.ts'
 import type { Ban, BanRule } from './ban.ts'
 import type { BanOutbox } from './ban-stream.ts'
 import { matcherFor } from './bans.ts'
@@ -38,8 +39,8 @@ interface Declared {
 }
 
 const TEND_MS = 10_000
-/** By then what was on its way when the ban came has been put down. */
-const SETTLED_MS = 60_000
+/** By then what was on its way when the ban came has been put down, on a slow disk, too, or is not kept. */
+const SETTLED_MS = REMEMBERED_MS + 10_000
 /** A ban older than this has lost its owner. */
 const ORPHANED_MS = 600_000
 

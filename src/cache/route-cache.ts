@@ -4,6 +4,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 
 import type { ObjectHead } from '../exchange/object-head.ts'
 import { selectingValues, selects } from '../http/vary.ts'
+import { isTooLate } from './ban.ts'
 import { FillMemory, SLICES_OF_A_FILL } from './fill-memory.ts'
 import { inspect } from './inspect.ts'
 import type { Inspected } from './inspect.ts'
@@ -132,15 +133,19 @@ export class RouteCache {
 
   /**
    * Keeps a head, under the variant it is (RFC 9111 §4.1) and as the newest of its object. A ban
-   * declared since `askedAt` covers it: the origin may have answered before that.
+   * declared since `askedAt` covers it: the origin may have answered before that. Where nobody knows
+   * all of these any more it is not kept, and the answer is false. Its slices are, however long their
+   * download takes: they are found only by a head of their version that was kept.
    */
-  keep(name: ObjectName, stored: StoredHead, askedAt: number): void {
+  keep(name: ObjectName, stored: StoredHead, askedAt: number): boolean {
+    if (isTooLate(askedAt, stored.receivedAt)) return false
     const base = this.nameOf(name)
     const facts = this.#factsOf(name, stored, askedAt)
     const entry = { kind: 'head', stored, ...facts } as const
     this.#world.tiers.put(base, entry)
     if (stored.selecting.length > 0)
       this.#world.tiers.put(variantKey(base, stored.selecting), entry)
+    return true
   }
 
   /** Those whose heads could be had, and are believed just now. */

@@ -6,7 +6,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 
 import type { CancelSignal } from '../primitives/cancel.ts'
 import { monotonic, now } from '../primitives/clock.ts'
-import { decide, HEAD_RUN } from '../cache/cache.ts'
+import { decide, HEAD_RUN, isTooLate } from '../cache/cache.ts'
 import type { CachePolicy, Lookup, ObjectSlices, RouteCache, StoredHead } from '../cache/cache.ts'
 import type { Verdict } from '../cache/cache.ts'
 import { Refusal } from '../exchange/refusal.ts'
@@ -296,13 +296,15 @@ export class CachedOrigin {
     return obtainFrom(found, plan, askFor(context.exchange.leaving, context.trail))
   }
 
-  /** Not what another's request selected (RFC 9111 §4.1), nor what was purged on the way. */
+  /** Not what another's request selected (RFC 9111 §4.1), nor what was purged on the way, or may have been. */
   #isForAll(
-    { stored, askedAt }: Extract<Taken, { kind: 'stored' }>,
+    { stored, askedAt, isElsewhere }: Extract<Taken, { kind: 'stored' }>,
     plan: Plan,
     { headers }: CachedContext,
   ): boolean {
     if (!selects(stored.selecting, headers)) return false
+    // What another has kept was looked at when it was found, however long ago it was asked for.
+    if (isElsewhere !== true && isTooLate(askedAt, now())) return false
     return !this.#options.cache.isPurged(plan, stored, askedAt)
   }
 

@@ -140,8 +140,8 @@ export class ObjectIntake {
       }
     }
     const stored = { ...held, ...decision.terms, head, tags: tagsOf(head, plan.key) }
-    cache.keep(plan, stored, askedAt)
-    return { kind: 'stored', stored, isFreshened: true, isKept: true, askedAt }
+    const isKept = cache.keep(plan, stored, askedAt)
+    return { kind: 'stored', stored, isFreshened: true, isKept, askedAt }
   }
 
   #takeAbsence(caching: ObjectHead['caching'], reception: Reception): Taken {
@@ -158,8 +158,8 @@ export class ObjectIntake {
       bytesName: '',
       tags: [],
     }
-    cache.keep(plan, stored, askedAt)
-    return { kind: 'stored', stored, isFreshened: false, isKept: true, askedAt }
+    const isKept = cache.keep(plan, stored, askedAt)
+    return { kind: 'stored', stored, isFreshened: false, isKept, askedAt }
   }
 
   #takeObject(delivered: Delivered, reception: Reception): Taken {
@@ -181,9 +181,9 @@ export class ObjectIntake {
       tags: tagsOf(head, plan.key),
     }
     if (!isHead && head.size !== 0) return this.#takeBytes(delivered, stored, reception)
-    cache.keep(plan, stored, askedAt)
+    const isKept = cache.keep(plan, stored, askedAt)
     delivered.discard()
-    return { kind: 'stored', stored, isFreshened: false, isKept: true, askedAt }
+    return { kind: 'stored', stored, isFreshened: false, isKept, askedAt }
   }
 
   #takeBytes(
@@ -199,10 +199,10 @@ export class ObjectIntake {
     const last = delivered.last ?? slices.size - 1
     const isAdopted = slices.adopt(() => delivered.body(first, last), first, last)
     // Who finds the head elsewhere is to hear that the bytes are on their way.
-    cache.keep(plan, stored, askedAt)
+    const isKept = cache.keep(plan, stored, askedAt)
     // There may be room for the next.
     if (!isAdopted) return unstored(delivered, false, false)
-    return { kind: 'stored', stored, isFreshened: false, isKept: true, askedAt }
+    return { kind: 'stored', stored, isFreshened: false, isKept, askedAt }
   }
 
   #decide(
