@@ -127,7 +127,12 @@ export class PlainConnection {
     tellRunningAnswer(socket, undefined)
     lingerAtEnd(socket)
     this.#keeper.left(this)
-    handOn(socket, bytes, () => this.#keeper.welcome(socket))
+    handOn(socket, bytes, () => {
+      this.#keeper.welcome(socket)
+      // Node's parser takes a connection of TLS for itself, and refuses what of it comes while it waits
+      // with the next request. Where somebody else listens, too, it lets it flow.
+      if ('encrypted' in socket) socket.on('data', ignore)
+    })
   }
 
   #listen(turn: 'on' | 'off'): void {
@@ -160,5 +165,5 @@ function copyOf(room: Buffer, bytes: number): Buffer {
 }
 
 function ignore(): void {
-  // Nothing to do: the connection closes, and whoever waits learns of that.
+  // Whoever waits learns of it by other ways: of an end by the close, of bytes as a listener, too.
 }

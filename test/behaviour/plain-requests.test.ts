@@ -159,6 +159,21 @@ for (const [name, server] of Object.entries({ 'in the open': {}, 'over TLS': { h
       assert.equal(peer.text.split('HTTP/1.1 200 OK').length - 1, 4)
     })
 
+    test('requests may come in pieces behind one whose answer is large', async () => {
+      const large = PLAIN.replace('/a', '/large')
+      const asked = [large, large, PLAIN, PLAIN].join('')
+      for (let turn = 0; turn < 20; turn += 1) {
+        const peer = await open()
+        const length = 13 + turn
+        for (let at = 0; at < asked.length; at += length) {
+          peer.send(asked.slice(at, at + length))
+          await new Promise(setImmediate)
+        }
+        await bodies(peer, 2)
+        peer.destroy()
+      }
+    })
+
     test('a HEAD has the length of the body, and the next answer follows at once', async () => {
       const peer = await open()
       peer.send(`HEAD /files/a HTTP/1.1\r\n${HOST}\r\n`)
