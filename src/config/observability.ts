@@ -170,7 +170,7 @@ export function printObservability({ tracing, slowQuery }: ObservabilityConfig):
       protocol: tracing.protocol,
       otlp_endpoint: tracing.otlpEndpoint,
       zipkin_endpoint: tracing.zipkinEndpoint,
-      headers: tracing.headers,
+      headers: Object.fromEntries(Object.keys(tracing.headers).map((name) => [name, '***'])),
       service_name: tracing.serviceName,
       sampling_ratio: tracing.samplingRatio,
       propagate_context: tracing.propagateContext,

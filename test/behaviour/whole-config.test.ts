@@ -43,6 +43,13 @@ test('a configuration with every section is good, without a warning', async () =
   assert.deepEqual([code, stderr], [0, ''], stdout + stderr)
 })
 
+test('a configuration with every section is printed, without its secrets', async () => {
+  const { code, stdout, stderr } = await run('config', 'whole.yaml')
+  assert.deepEqual([code, stderr], [0, ''])
+  assert.match(stdout, /headers:\n\s+x-api-key: '\*\*\*'\n/)
+  for (const secret of SECRETS) assert.ok(!stdout.includes(secret), secret)
+})
+
 test('settings in other spellings mean the same', async () => {
   const { code, stderr } = await run('check', 'other-spellings.yaml')
   assert.equal(code, 0, stderr)
@@ -50,6 +57,17 @@ test('settings in other spellings mean the same', async () => {
   for (const line of WANTED) assert.match(stdout, line)
   for (const secret of [SECRET, 'secretsecretsecret']) assert.ok(!stdout.includes(secret))
 })
+
+const SECRETS = [
+  env.SECRET,
+  env.JWT_SECRET,
+  env.ADMIN_TOKEN,
+  'secretsecretsecret',
+  'kX3v9Qw7Lr2Zt8Yp5Nc1Hb6Mf4Gd0Js7',
+  'Vq7mZ2xW9eR4tY1uB8oP3aS6dF5gH0jKc2N',
+  'hunter22222',
+  'V3v-9qLwPz7_tYd2XcB',
+]
 
 const WANTED = [
   /address: 127\.0\.0\.1:8080/,
