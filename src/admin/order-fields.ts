@@ -35,7 +35,8 @@ export function requireText(value: unknown, what: string): string {
 }
 
 export function flagOf(fields: Fields, name: string, fallback: boolean): boolean {
-  const value = fields[name] ?? fallback
+  const value = fields[name]
+  if (value === undefined) return fallback
   if (typeof value !== 'boolean') throw wrong(`The field ${name} is neither true nor false.`)
   return value
 }

@@ -223,6 +223,8 @@ const WRONG: readonly [body: unknown, message: string][] = [
   [{ bucket: 'files', key: 'ab.css', prefix: 'a' }, 'The fields key and prefix are two rules.'],
   [{ bucket: 'files', tag: 'red', all: true }, 'The fields tag and all are two rules.'],
   [{ all: true, soft: 1 }, 'The field soft is neither true nor false.'],
+  [{ all: true, soft: null }, 'The field soft is neither true nor false.'],
+  [{ all: true, dry_run: null }, 'The field dry_run is neither true nor false.'],
   [{ all: true, dry_run: 'true' }, 'The field dry_run is neither true nor false.'],
   [{ all: true, dryRun: true }, 'The field dryRun is not known.'],
   [{ all: true, '"><b>': 1 }, 'The field with that name is not known.'],
