@@ -135,7 +135,7 @@ freshFor("the bucket's own ttl counts from the reception", [
   [{ answer: { date: formatHttpDate(NOW - 7_200_000) } }, HOUR],
 ])
 
-freshFor('min_ttl and max_ttl bound what the origin said, and that alone', [
+freshFor("min_ttl and max_ttl bound what the origin said, and the bucket's own ttl", [
   [{ answer: { cacheControl: 'max-age=5' }, policy: { minTtlMs: 60_000 } }, 60],
   [{ answer: { cacheControl: 'max-age=0' }, policy: { minTtlMs: 60_000 } }, 60],
   [{ answer: { expires: '0' }, policy: { minTtlMs: 60_000 } }, 60],
@@ -143,7 +143,11 @@ freshFor('min_ttl and max_ttl bound what the origin said, and that alone', [
   [{ answer: { cacheControl: 'max-age=31536000' } }, 30 * DAY],
   [{ answer: { cacheControl: 'max-age=99999999999' } }, 30 * DAY],
   [{ answer: { cacheControl: 'max-age=9' }, policy: { maxTtlMs: 5000 } }, 5],
-  [{ policy: { ttlMs: 5000, minTtlMs: 60_000 } }, 5],
+  [{ policy: { ttlMs: 5000, minTtlMs: 60_000 } }, 60],
+  [{ policy: { ttlMs: 5000, minTtlMs: 60_000, respectOrigin: false } }, 60],
+  [{ policy: { ttlMs: 90_000, minTtlMs: 60_000 } }, 90],
+  [{ policy: { maxTtlMs: 5000 } }, 5],
+  [{ policy: { ttlMs: 365 * DAY * 1000 } }, 30 * DAY],
 ])
 
 freshFor('respect_origin: false leaves the bucket alone to say', [
@@ -162,12 +166,22 @@ freshFor('that an object is absent is kept for negative_ttl, unless the answer s
   [{ answer: { status: 404, cacheControl: 'max-age=5' }, policy: { minTtlMs: 60_000 } }, 5],
 ])
 
-describe("chance takes up to a twentieth of the bucket's own ttl", () => {
+freshFor('max_ttl bounds negative_ttl, and min_ttl does not', [
+  [{ answer: { status: 404 }, policy: { negativeTtlMs: 90_000, maxTtlMs: 60_000 } }, 60],
+  [{ answer: { status: 404 }, policy: { minTtlMs: 60_000 } }, 10],
+])
+
+describe("chance takes up to a twentieth of the bucket's own ttl, down to min_ttl", () => {
   const rows: readonly (readonly [Given, freshS: number])[] = [
     [{ jitter: 0 }, 3600],
     [{ jitter: 0.5 }, 3510],
     [{ jitter: 1 }, 3420],
+    [{ jitter: 1, policy: { maxTtlMs: 100_000 } }, 95],
+    [{ jitter: 0.5, policy: { minTtlMs: 3_500_000 } }, 3510],
+    [{ jitter: 1, policy: { minTtlMs: 3_500_000 } }, 3500],
+    [{ jitter: 1, policy: { ttlMs: 5000, minTtlMs: 60_000 } }, 60],
     [{ jitter: 1, answer: { status: 404 } }, 9.5],
+    [{ jitter: 1, answer: { status: 404 }, policy: { minTtlMs: 60_000 } }, 9.5],
     [{ jitter: 1, answer: { cacheControl: 'max-age=100' } }, 100],
     [{ jitter: 1, answer: { expires: inAnHour } }, HOUR],
   ]

@@ -21,7 +21,7 @@ export interface CachePolicy {
   readonly ttlMs: number
   /** The same for the knowledge that there is none; 0 keeps none. */
   readonly negativeTtlMs: number
-  /** Bounds to what an answer says of itself. */
+  /** Bounds to every lifetime, whoever says it; the lower one is not for a 404. */
   readonly minTtlMs: number
   readonly maxTtlMs: number
   readonly staleWhileRevalidateMs: number
@@ -125,7 +125,8 @@ function instantsOf(
   const { receivedAt } = facts
   const { dateAt, initialAgeMs } = ageOf(facts)
   const { source, ms } = lifetimeOf(facts, said, policy, dateAt)
-  const freshMs = isOwn(source) ? Math.round(ms * (1 - JITTER * jitter)) : ms - initialAgeMs
+  const shortened = Math.round(ms * (1 - JITTER * jitter))
+  const freshMs = isOwn(source) ? Math.max(leastMsOf(facts, policy), shortened) : ms - initialAgeMs
   const stale = staleWindows(facts, said.directives, policy)
   const isAlwaysValidated = said.directives.noCache
   const longestStaleMs = Math.max(stale.whileRevalidateMs, stale.ifErrorMs)
@@ -155,7 +156,7 @@ function ageOf(facts: OriginAnswerFacts): { dateAt: number; initialAgeMs: number
 /** Who says how long an answer is fresh: the answer, or the policy where it says nothing. */
 export interface Lifetime {
   readonly source: StatedLifetime['source'] | 'ttl' | 'negative_ttl'
-  /** The bound of the policy that stands in place of what the answer says. */
+  /** The bound of the policy that stands in place of what was said. */
   readonly boundedBy: 'min_ttl' | 'max_ttl' | undefined
   readonly ms: number
 }
@@ -175,10 +176,15 @@ function lifetimeOf(
   dateAt: number,
 ): Lifetime {
   const stated = statedLifetime(said.directives, said.expires, dateAt)
-  if (stated !== undefined) return bounded(stated, facts, policy)
-  return facts.status === 404
-    ? { source: 'negative_ttl', boundedBy: undefined, ms: policy.negativeTtlMs }
-    : { source: 'ttl', boundedBy: undefined, ms: policy.ttlMs }
+  return bounded(stated ?? ownLifetime(facts, policy), facts, policy)
+}
+
+type Unbounded = Omit<Lifetime, 'boundedBy'>
+
+function ownLifetime({ status }: OriginAnswerFacts, policy: CachePolicy): Unbounded {
+  return status === 404
+    ? { source: 'negative_ttl', ms: policy.negativeTtlMs }
+    : { source: 'ttl', ms: policy.ttlMs }
 }
 
 function isOwn(source: Lifetime['source']): boolean {
@@ -188,14 +194,19 @@ function isOwn(source: Lifetime['source']): boolean {
 // Beyond the RFC, on the operator's word. min_ttl does not touch `no-cache`, which is not a lifetime,
 // nor a 404, since it would hide an object just written.
 function bounded(
-  { source, ms }: StatedLifetime,
-  { status }: OriginAnswerFacts,
-  { minTtlMs, maxTtlMs }: CachePolicy,
+  { source, ms }: Unbounded,
+  facts: OriginAnswerFacts,
+  policy: CachePolicy,
 ): Lifetime {
-  const leastMs = status === 404 ? 0 : minTtlMs
+  const { maxTtlMs } = policy
+  const leastMs = leastMsOf(facts, policy)
   if (Math.max(leastMs, ms) > maxTtlMs) return { source, boundedBy: 'max_ttl', ms: maxTtlMs }
   if (ms < leastMs) return { source, boundedBy: 'min_ttl', ms: leastMs }
   return { source, boundedBy: undefined, ms }
+}
+
+function leastMsOf({ status }: OriginAnswerFacts, { minTtlMs }: CachePolicy): number {
+  return status === 404 ? 0 : minTtlMs
 }
 
 interface StaleWindows {

@@ -175,6 +175,7 @@ const LIFETIMES: readonly [
   ['files', 'max-age=50', { source: 'max-age' }, 50],
   ['bounded', 'max-age=50', { source: 'max-age', bounded_by: 'min_ttl' }, 120],
   ['bounded', 'max-age=5000', { source: 'max-age', bounded_by: 'max_ttl' }, 300],
+  ['bounded', 'public', { source: 'ttl', bounded_by: 'max_ttl' }, 300],
   ['deaf', 'max-age=50', { source: 'ttl' }, 420],
   ['files', 'public', { source: 'ttl' }, 3600],
 ]
