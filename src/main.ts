@@ -43,7 +43,17 @@ function err(line: string): void {
   process.stderr.write(`${line}\n`)
 }
 
+/** Whoever reads may stop reading: that is no error. What could not be written otherwise is one. */
+function letReadersLeave(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error
+    })
+  }
+}
+
 function run(command: Command): number | Promise<number> {
+  if (command.kind !== 'serve') letReadersLeave()
   switch (command.kind) {
     case 'serve':
       return serve(command.file, world())

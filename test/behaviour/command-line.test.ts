@@ -7,8 +7,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 
+import { startChild } from '../support/children.ts'
 import { soon } from '../support/peer.ts'
-import { openSluice, runSluice } from '../support/sluice.ts'
+import { MAIN, openSluice, RUNTIME_FLAGS, runSluice } from '../support/sluice.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'command-line-'))
 after(() => rmSync(folder, { recursive: true, force: true }))
@@ -130,6 +131,27 @@ test('--version and --help say what they are asked', async () => {
       assert.ok(stdout.includes(command))
   }
 })
+
+const SIGNING = 'Vq7mZ2xW9eR4tY1uB8oP3aS6dF5gH0jKc2N'
+const ENDED_READING: Readonly<Record<string, { args: readonly string[]; code: number }>> = {
+  'config --schema': { args: ['config', '--schema'], code: 0 },
+  config: { args: ['config', '--config', good], code: 0 },
+  'check, of what is good': { args: ['check', '--config', good], code: 0 },
+  'check, of what is not': { args: ['check', '--config', broken], code: 1 },
+  completion: { args: ['completion', 'bash'], code: 0 },
+  sign: { args: ['sign', '/a', '--expires', '1h', '--key', 'k1', '--secret', SIGNING], code: 0 },
+  '--help': { args: ['--help'], code: 0 },
+}
+
+for (const [name, { args, code }] of Object.entries(ENDED_READING)) {
+  test(`whoever reads what ${name} prints may stop reading`, async () => {
+    const child = startChild(process.execPath, [...RUNTIME_FLAGS, MAIN, ...args])
+    // Before the first line is written.
+    child.process.stdout?.destroy()
+    assert.deepEqual(await soon(child.exited, 'the end'), { code, signal: null })
+    assert.equal(child.stderr(), '')
+  })
+}
 
 test('what is not understood is told with the usage, and ends with 1', async () => {
   const cases: readonly (readonly [readonly string[], RegExp])[] = [

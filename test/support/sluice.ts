@@ -36,7 +36,7 @@ export interface Sluice extends AsyncDisposable {
   close(): Promise<void>
 }
 
-const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
+export const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
 /** Of the runtime, as the first line of the program asks for them. */
 export const RUNTIME_FLAGS: readonly string[] = flagsOfFirstLine(readFileSync(MAIN, 'utf8'))
 /** A busy machine takes its time to start three threads. */
