@@ -20,6 +20,7 @@ import { answerCall } from './calls.ts'
 import type { Desks } from './calls.ts'
 import { CallRegister } from './call-register.ts'
 import { Console, isConsole } from './console.ts'
+import { ALLOW, ParserRefusals } from './parser-refusal.ts'
 
 export type { CacheDesk, Purged } from './cache-desk.ts'
 export type { Explain, LimitsDesk } from './calls.ts'
@@ -62,6 +63,7 @@ export class Admin {
   /** Whose word is taken, and the settings that say so. */
   #trusted: { readonly by: readonly Cidr[]; readonly set: AddressSet }
   readonly #refusals = new Map<RefusalCode, number>()
+  readonly #parserRefusals: ParserRefusals
   readonly #server: Server
   /** Read from its files when somebody first asks for it. */
   #console: Console | undefined
@@ -70,9 +72,11 @@ export class Admin {
     this.#options = options
     this.#register = new CallRegister(options.emit)
     this.#trusted = { by: [], set: new AddressSet([]) }
-    this.#server = createServer({ headersTimeout: 10_000, requestTimeout: 10_000 }, (...pair) => {
-      void this.#answer(...pair)
-    })
+    this.#parserRefusals = new ParserRefusals(options.createId)
+    // Without a Host it is refused here, and not by Node.
+    const settings = { headersTimeout: 10_000, requestTimeout: 10_000, requireHostHeader: false }
+    this.#server = createServer(settings)
+    this.#listenTo(this.#server)
   }
 
   listen(): Promise<Address> {
@@ -100,25 +104,45 @@ export class Admin {
     await new Promise((resolve) => this.#server.close(resolve))
   }
 
+  #listenTo(server: Server): void {
+    const answer = (request: IncomingMessage, response: ServerResponse): void => {
+      void this.#answer(request, response)
+    }
+    server.on('request', answer)
+    server.on('checkExpectation', answer)
+    server.on('clientError', (error, socket) => {
+      this.#count(this.#parserRefusals.answer(error, socket))
+    })
+    server.on('connect', (_, socket) => {
+      this.#count(this.#parserRefusals.refuse(socket, methodNotAllowed()))
+    })
+  }
+
+  #count(code: RefusalCode | undefined): void {
+    if (code !== undefined) countUp(this.#refusals, code)
+  }
+
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const asked = request.headers['x-request-id']
     const own = typeof asked === 'string' ? acceptRequestId(asked) : undefined
     const id = own ?? this.#options.createId()
+    this.#parserRefusals.begin({ id, request, response })
     const reply = await this.#replyTo(request, id).catch((error: unknown) => {
       const refusal = error instanceof Refusal ? error : this.#bug(error, id)
-      countUp(this.#refusals, refusal.code)
+      this.#count(refusal.code)
       const { method = '', headers } = request
       return refuse(refusal, { id, method, headers, query: '' })
     })
     const length = reply.statedLength ?? 0
     const headers = [...reply.headers, 'X-Request-ID', id, 'Content-Length', String(length)]
     // What was not read of an order is not waited for.
-    if (!request.complete) headers.push('Connection', 'close')
+    if (!request.complete || !isOneRequest(request)) headers.push('Connection', 'close')
     response.writeHead(reply.status, headers)
     response.end(reply.body.kind === 'bytes' ? reply.body.bytes : undefined)
   }
 
   async #replyTo(request: IncomingMessage, id: string): Promise<Reply> {
+    if (!isOneRequest(request)) throw new Refusal('invalid_request')
     const { method = '', url = '' } = request
     const path = url.split('?', 1)[0] ?? ''
     if (path.startsWith('/admin/')) return this.#call(request, id)
@@ -135,7 +159,7 @@ export class Admin {
       return metricsReply(await metrics(request.headers.accept), method)
     }
     if (isRead) throw new Refusal('no_route')
-    throw new Refusal('method_not_allowed', { headers: ['Allow', 'GET, HEAD'] })
+    throw methodNotAllowed()
   }
 
   #call(request: IncomingMessage, requestId: string): Promise<Reply> {
@@ -154,6 +178,23 @@ export class Admin {
     this.#options.emit({ kind: 'bug', error, requestId })
     return new Refusal('internal_error', { cause: error })
   }
+}
+
+// Two hosts are one request to us and another to whoever stands before us. Node lets them through, and
+// takes 'HTTP/2.0' on a request line of HTTP/1.
+function isOneRequest({
+  rawHeaders,
+  httpVersionMajor,
+  httpVersionMinor,
+}: IncomingMessage): boolean {
+  if (httpVersionMajor !== 1) return false
+  const names = rawHeaders.filter((_, index) => index % 2 === 0)
+  const hosts = names.filter((name) => name.toLowerCase() === 'host').length
+  return hosts === 1 || (hosts === 0 && httpVersionMinor === 0)
+}
+
+function methodNotAllowed(): Refusal {
+  return new Refusal('method_not_allowed', { headers: ALLOW })
 }
 
 function metricsReply({ contentType, text }: MetricsText, method: string): Reply {
