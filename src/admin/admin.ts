@@ -114,6 +114,8 @@ export class Admin {
       this.#count(this.#parserRefusals.answer(error, socket))
     })
     server.on('connect', (_, socket) => {
+      // Node listens to it no more, and an error that nobody listens to ends the process.
+      socket.on('error', () => socket.destroy())
       this.#count(this.#parserRefusals.refuse(socket, methodNotAllowed()))
     })
   }

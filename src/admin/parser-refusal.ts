@@ -71,7 +71,7 @@ export class ParserRefusals {
     // It may wait for the rest of its body, which never comes: this is its answer, and the end of
     // the connection, which is the end of its body too.
     if (!request.complete && !response.headersSent) write(socket, refusal, { id, method })
-    else if (!this.#ending.has(socket)) response.on('close', () => socket.end())
+    else if (!this.#ending.has(socket)) response.on('close', () => end(socket))
     // An answer under way is not followed by another: nobody knows whose it would be.
     this.#ending.add(socket)
     return undefined
@@ -95,17 +95,15 @@ function write(
   const lines = [`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`]
   for (let i = 0; i < all.length; i += 2) lines.push(`${all[i]}: ${all[i + 1]}`)
   const head = Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1')
-  socket.end(body.kind === 'bytes' ? Buffer.concat([head, body.bytes]) : head)
-  linger(socket)
+  end(socket, body.kind === 'bytes' ? Buffer.concat([head, body.bytes]) : head)
   return true
 }
 
-function linger(socket: Duplex): void {
-  // After CONNECT nobody else listens, and a reset would be nobody's.
-  socket.on('error', () => socket.destroy())
+function end(socket: Duplex, last = Buffer.alloc(0)): void {
+  socket.end(last)
   socket.resume()
-  const end = setTimeout(() => socket.destroy(), LINGER_MS)
-  socket.once('close', () => clearTimeout(end))
+  const patience = setTimeout(() => socket.destroy(), LINGER_MS)
+  socket.once('close', () => clearTimeout(patience))
 }
 
 function refusalOf(code: string | undefined, start: string): Refusal {

@@ -68,13 +68,14 @@ test('what the parser refuses of a HEAD is answered with headers alone', async (
   assert.match(text, /^HTTP\/1\.1 400 [^]*\r\nContent-Length: \d{2,}\r\n[^]*\r\n\r\n$/)
 })
 
-test('an answer under way is not followed by a refusal', async () => {
-  const bytes = `GET /health HTTP/1.1\r\n${HOST}\r\nnonsense\r\n\r\n`
-  const { text, closed } = await rawExchange(port(), bytes)
-  assert.match(text, /^HTTP\/1\.1 200 [^]*"healthy"[^]*\}\n?$/)
-  assert.equal(text.split('HTTP/1.1 ').length, 2)
-  assert.ok(closed)
-})
+for (const next of ['nonsense\r\n\r\n', `CONNECT here:80 HTTP/1.1\r\n${HOST}\r\n`]) {
+  test(`an answer under way is not followed by a refusal of ${next.slice(0, 8)}`, async () => {
+    const { text, closed } = await rawExchange(port(), `GET /health HTTP/1.1\r\n${HOST}\r\n${next}`)
+    assert.match(text, /^HTTP\/1\.1 200 [^]*"healthy"[^]*\}\n?$/)
+    assert.equal(text.split('HTTP/1.1 ').length, 2)
+    assert.ok(closed)
+  })
+}
 
 test('an expectation that nobody knows does not keep a call from its answer', async () => {
   const bytes = `GET /health HTTP/1.1\r\n${HOST}Expect: 200-foo\r\nConnection: close\r\n\r\n`
@@ -88,12 +89,14 @@ test('HTTP/1.0 needs no Host', async () => {
 })
 
 test('a connection that is reset after CONNECT ends nothing else', async () => {
-  const peer = await connect(port(), { allowHalfOpen: true })
-  peer.send(`CONNECT here:80 HTTP/1.1\r\n${HOST}\r\n`)
-  await peer.closed
-  peer.socket.resetAndDestroy()
-  await request(`${front.opsUrl}/health`)
-  assert.equal((await request(`${front.opsUrl}/health`)).status, 200)
+  for (const first of ['', `GET /health HTTP/1.1\r\n${HOST}\r\n`]) {
+    const peer = await connect(port(), { allowHalfOpen: true })
+    peer.send(`${first}CONNECT here:80 HTTP/1.1\r\n${HOST}\r\n`)
+    await peer.closed
+    peer.socket.resetAndDestroy()
+    await request(`${front.opsUrl}/health`)
+    assert.equal((await request(`${front.opsUrl}/health`)).status, 200)
+  }
 })
 
 test('what the parser refuses is counted', async () => {
