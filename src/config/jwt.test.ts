@@ -288,6 +288,11 @@ test('spellings, the environment and paths become what they mean', () => {
   ])
 })
 
+test('the keys of an issuer may be had over http, wherever it is', () => {
+  const jwt = configOf('jwks_url: "http://issuer.test/jwks"').jwt
+  assert.equal(jwt?.jwksUrl, 'http://issuer.test/jwks')
+})
+
 test('what is printed has no secret, and loads again to the same', () => {
   const config = configOf(
     `${s}, algorithm: HS256, claims: [{any_of: [{claim: a, operator: exists}]}, {claim: b.c, operator: in, value: [1, x]}]`,
