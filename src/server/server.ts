@@ -230,6 +230,8 @@ export class Server {
       this.#answer(request, to)
       return
     }
+    // Node listens to it no more, and an error that nobody listens to ends the process.
+    to.on('error', () => to.destroy())
     const headers = ['Allow', 'GET, HEAD, OPTIONS']
     const refusal = new Refusal('method_not_allowed', { headers })
     const id = this.#options.createId()

@@ -356,6 +356,17 @@ test('CONNECT is refused with 405 and the connection closed', async () => {
   }
 })
 
+test('a connection that is reset after CONNECT ends nothing else', async () => {
+  for (const first of ['', 'GET /health HTTP/1.1\r\nHost: a\r\n\r\n']) {
+    const peer = await connect(front.port, { allowHalfOpen: true })
+    peer.send(`${first}CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n`)
+    await peer.closed
+    peer.socket.resetAndDestroy()
+    await assertServes(front)
+    await assertServes(front)
+  }
+})
+
 test('OPTIONS * is answered for the whole server', async () => {
   const text = await get('*', 'OPTIONS')
   assert.match(text, /^HTTP\/1.1 204 [^]*\r\nAllow: GET, HEAD, OPTIONS\r\n/)
