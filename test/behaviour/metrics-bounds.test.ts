@@ -107,7 +107,11 @@ test('a scrape costs the thread that serves less than ten milliseconds', async (
   }
   // The code is warm, as it is where somebody scrapes every few seconds.
   await scrapes()
-  const ms = (await cost(scrapes)) / (SCRAPES + 1)
+  // What else the machine does makes it seem more, and never less.
+  let ms = Infinity
+  for (let round = 0; round < 4; round += 1) {
+    ms = Math.min(ms, (await cost(scrapes)) / (SCRAPES + 1))
+  }
   t.diagnostic(`${await series()} series, ${ms.toFixed(2)} ms of CPU a scrape`)
   assert.ok(ms < MOST_MS, `${ms} ms`)
 })
