@@ -3,7 +3,7 @@
 
 const SPINS = 2000
 /** Of a millisecond: nobody holds a lock for so long who lives and is let run. */
-const STEAL_AFTER_NAPS = 20
+const STEAL_AFTER_NAPS = 100
 
 /** One thread's way to them. It holds one at a time. */
 export class SharedLock {
