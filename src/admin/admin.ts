@@ -20,7 +20,7 @@ import { answerCall } from './calls.ts'
 import type { Desks } from './calls.ts'
 import { CallRegister } from './call-register.ts'
 import { Console, isConsole } from './console.ts'
-import { ALLOW, ParserRefusals } from './parser-refusal.ts'
+import { methodNotAllowed, ParserRefusals } from './parser-refusal.ts'
 
 export type { CacheDesk, Purged } from './cache-desk.ts'
 export type { Explain, LimitsDesk } from './calls.ts'
@@ -193,10 +193,6 @@ function isOneRequest({
   const names = rawHeaders.filter((_, index) => index % 2 === 0)
   const hosts = names.filter((name) => name.toLowerCase() === 'host').length
   return hosts === 1 || (hosts === 0 && httpVersionMinor === 0)
-}
-
-function methodNotAllowed(): Refusal {
-  return new Refusal('method_not_allowed', { headers: ALLOW })
 }
 
 function metricsReply({ contentType, text }: MetricsText, method: string): Reply {

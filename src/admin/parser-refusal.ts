@@ -2,19 +2,15 @@
 // other no, straight onto the socket, and the connection is closed. The main port has headers and
 // methods of its own, and so its own such file.
 
-import { maxHeaderSize, STATUS_CODES } from 'node:http'
+import { maxHeaderSize } from 'node:http'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 
 import { Refusal } from '../exchange/refusal.ts'
 import type { RefusalCode } from '../exchange/refusal.ts'
-import { formatHttpDate } from '../http/date.ts'
-import { now } from '../primitives/clock.ts'
+import { bareHead, STRANGE_METHOD } from '../http/bare-answer.ts'
 import { refuse } from '../proxy/proxy.ts'
 
-export const ALLOW = ['Allow', 'GET, HEAD']
-/** As a request begins whose method is a word that nobody here knows. */
-const STRANGE_METHOD = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+ \S+ HTTP\/1\.[01]\r?\n/
 /** Bytes still arriving would turn the last answer into a reset: they are taken, for so long. */
 const LINGER_MS = 1000
 
@@ -90,11 +86,8 @@ function write(
     headers: {},
     query: '',
   })
-  const own = ['X-Request-ID', id, 'Date', formatHttpDate(now())]
-  const all = [...headers, ...own, 'Content-Length', String(statedLength), 'Connection', 'close']
-  const lines = [`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`]
-  for (let i = 0; i < all.length; i += 2) lines.push(`${all[i]}: ${all[i + 1]}`)
-  const head = Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1')
+  const own = ['X-Request-ID', id, 'Content-Length', String(statedLength), 'Connection', 'close']
+  const head = bareHead(status, [...headers, ...own])
   end(socket, body.kind === 'bytes' ? Buffer.concat([head, body.bytes]) : head)
   return true
 }
@@ -108,10 +101,14 @@ function end(socket: Duplex, last = Buffer.alloc(0)): void {
 
 function refusalOf(code: string | undefined, start: string): Refusal {
   if (code === 'HPE_INVALID_METHOD' && STRANGE_METHOD.test(start)) {
-    return new Refusal('method_not_allowed', { headers: ALLOW })
+    return methodNotAllowed()
   }
   if (code === 'HPE_INVALID_URL') return new Refusal('invalid_path')
   if (code !== 'HPE_HEADER_OVERFLOW') return new Refusal('invalid_request')
   const isTarget = !start.slice(0, maxHeaderSize).includes('\n')
   return new Refusal(isTarget ? 'uri_too_long' : 'headers_too_large')
+}
+
+export function methodNotAllowed(): Refusal {
+  return new Refusal('method_not_allowed', { headers: ['Allow', 'GET, HEAD'] })
 }

@@ -38,10 +38,10 @@ export const BYPASS: CacheOutcome = {
 }
 
 export function formatCacheStatus(outcome: CacheOutcome): string {
-  const { ttlS, detail } = outcome
   if (outcome.kind === 'hit') {
     return `sluice; hit; ttl=${Math.floor(outcome.ttlS)}; detail=${tokenOrString(outcome.detail)}`
   }
+  const { ttlS, detail } = outcome
   let text = `sluice; ${forwarded(outcome)}`
   if (ttlS !== undefined) text += `; ttl=${Math.floor(ttlS)}`
   if (detail !== undefined) text += `; detail=${tokenOrString(detail)}`

@@ -1,23 +1,19 @@
 // What Node's parser refuses never becomes a request: it is answered here in the same shape as
 // every other no, straight onto the socket, and the connection is closed.
 
-import { STATUS_CODES } from 'node:http'
 import type { ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 
 import { Refusal } from '../exchange/refusal.ts'
 import type { RefusalCode } from '../exchange/refusal.ts'
+import { bareHead, STRANGE_METHOD } from '../http/bare-answer.ts'
 import { BYPASS, formatCacheStatus, xCache } from '../http/cache-status.ts'
-import { formatHttpDate } from '../http/date.ts'
-import { now } from '../primitives/clock.ts'
 import { refuse } from '../proxy/proxy.ts'
 import { linger, runningAnswer } from './connections.ts'
 import type { Answering } from './connections.ts'
 
 const PAST_THE_CACHE = ['Cache-Status', formatCacheStatus(BYPASS), 'X-Cache', xCache(BYPASS)]
 const ALLOW = ['Allow', 'GET, HEAD, OPTIONS']
-/** As a request begins whose method is a word that nobody here knows. */
-const STRANGE_METHOD = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+ \S+ HTTP\/1\.[01]\r?\n/
 
 type ParserError = NodeJS.ErrnoException & { readonly rawPacket?: Uint8Array }
 
@@ -58,10 +54,7 @@ export function writeRefusal(
   }
   if (!socket.writable) return undefined
   const { status, headers, body } = refusalParts(refusal, id)
-  const date = `Date: ${formatHttpDate(now())}`
-  const lines = [`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`, date]
-  for (let i = 0; i < headers.length; i += 2) lines.push(`${headers[i]}: ${headers[i + 1]}`)
-  const head = Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1')
+  const head = bareHead(status, headers)
   socket.end(isHead ? head : Buffer.concat([head, body]))
   linger(socket)
   return refusal.code

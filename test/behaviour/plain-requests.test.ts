@@ -221,8 +221,6 @@ for (const [name, server] of Object.entries({ 'in the open': {}, 'over TLS': { h
         const isAsked = (): boolean => front.s3.requests.some((asked) => asked.key === key)
         await eventually(isAsked, 'S3 is asked')
         peer.send(PLAIN)
-        // It has been read before the end comes.
-        await delay(50)
         peer.destroy()
         const line = await until(
           'it has ended',
