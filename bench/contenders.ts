@@ -9,7 +9,7 @@ import { openNginxContender } from './nginx.ts'
 import { freePort, listening, run } from './place.ts'
 import { probe } from './probe.ts'
 import type { Head } from './probe.ts'
-import type { Ask } from './roads.ts'
+import type { Ask, Rival } from './roads.ts'
 import { openSluice } from './sluice.ts'
 import type { SluiceStage } from './sluice.ts'
 import { openVarnish } from './varnish.ts'
@@ -39,15 +39,18 @@ export async function openSluiceContender(stage: Stage, threads: 1 | 2): Promise
   return { name, child, pid: child.pid, threads, url: stage.url(port), isProxy: true }
 }
 
-/** What people put there instead. */
-export async function openOther(name: 'nginx' | 'varnish', stage: Stage): Promise<Contender> {
+export async function openRival(name: Rival, stage: Stage): Promise<Contender> {
   const { folder, originPort, certificate, road, layer, url } = stage
   const options = { originPort, keeps: layer !== undefined, certificate, logs: road === 'log' }
   if (name === 'varnish') {
     const { child, workerPid, port } = await openVarnish(folder, options)
     return { name, child, pid: workerPid, threads: 1, url: url(port), isProxy: true }
   }
-  const { child, port } = await openNginxContender(folder, options)
+  const place = join(folder, name)
+  const { child, port } = await openNginxContender(place, {
+    ...options,
+    isTuned: name === 'nginx-tuned',
+  })
   return { name, child, pid: child.pid, threads: 1, url: url(port), isProxy: true }
 }
 

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 
 import { createCertificate } from '../test/support/certificates.ts'
 import type { Child } from '../test/support/children.ts'
-import { openDoNothing, openOther, openSluiceContender } from './contenders.ts'
+import { openDoNothing, openRival, openSluiceContender } from './contenders.ts'
 import type { Contender, Stage } from './contenders.ts'
 import { COUNTS_PATH, openOrigin, requestsIn } from './nginx.ts'
 import type { Other } from './options.ts'
@@ -100,7 +100,7 @@ async function openContenders(
   const sluice = own(await openSluiceContender(stage, 1))
   const contenders = [own(await openDoNothing(stage, sluice, asks))]
   for (const name of others.filter((name) => name !== 'sluice-2')) {
-    contenders.push(own(await openOther(name, stage)))
+    contenders.push(own(await openRival(name, stage)))
   }
   contenders.push(sluice)
   if (others.includes('sluice-2')) contenders.push(own(await openSluiceContender(stage, 2)))

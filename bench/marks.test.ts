@@ -79,16 +79,17 @@ for (const [sentence, { but, marks }] of Object.entries(cases)) {
   test(sentence, () => assert.deepEqual(marksOf({ ...SOUND, ...but }), marks))
 }
 
-test('rounds count that have no mark; without any, those that took the right road', () => {
+test('rounds count that have no mark where they are most, and otherwise those that took the right road', () => {
   const of = (...marks: Mark[]): { marks: Mark[] } => ({ marks })
   const sound = of()
   const shared = of('shared')
   const busy = of('load')
   const wrong = of('failures', 'load')
-  assert.deepEqual(countedOf([busy, sound, wrong]), [sound])
+  assert.deepEqual(countedOf([busy, sound, sound, wrong]), [sound, sound])
+  assert.deepEqual(countedOf([busy, sound, wrong]), [busy, sound])
   assert.deepEqual(countedOf([busy, wrong]), [busy])
   assert.deepEqual(countedOf([wrong]), [])
-  assert.deepEqual(countedOf([shared, of('shared', 'load')]), [shared])
+  assert.deepEqual(countedOf([shared, shared, of('shared', 'load')]), [shared, shared])
 })
 
 test('marks are told with how many of the rounds had them', () => {

@@ -81,11 +81,14 @@ interface Marked {
   readonly marks: readonly Mark[]
 }
 
-/** The rounds that count: the blameless, or where there is none, all that took the right road. */
+/**
+ * The rounds that count: the blameless where they are most, and otherwise all that took the right
+ * road. The few in which a fast server was itself the limit are those in which it was disturbed.
+ */
 export function countedOf<T extends Marked>(rounds: readonly T[]): readonly T[] {
   const right = rounds.filter(({ marks }) => !marks.some((mark) => WRONG.includes(mark)))
   const blameless = right.filter(({ marks }) => marks.every((mark) => mark === 'shared'))
-  return blameless.length > 0 ? blameless : right
+  return blameless.length * 2 > right.length ? blameless : right
 }
 
 /** `load 3/5` for what three of five rounds had; nothing where there is nothing. */

@@ -7,7 +7,7 @@ import { ROAD_NAMES, ROADS } from './roads.ts'
 test('without arguments every road is measured with all of its sizes, beside everybody', () => {
   assert.deepEqual(readOptions([]), {
     cells: ROAD_NAMES.map((road) => ({ road, sizes: ROADS[road].sizes })),
-    others: ['nginx', 'varnish', 'sluice-2'],
+    others: ['nginx', 'nginx-tuned', 'varnish', 'sluice-2'],
     rounds: 5,
     roundSeconds: 3,
     warmUpSeconds: 2,

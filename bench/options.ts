@@ -2,10 +2,10 @@
 
 import { parseArgs } from 'node:util'
 
-import { ROAD_NAMES, ROADS, SIZE_NAMES } from './roads.ts'
+import { RIVALS, ROAD_NAMES, ROADS, SIZE_NAMES } from './roads.ts'
 import type { RoadName, SizeName } from './roads.ts'
 
-export const OTHERS = ['nginx', 'varnish', 'sluice-2'] as const
+export const OTHERS = [...RIVALS, 'sluice-2'] as const
 /** Who can be left out: the others are measured beside do-nothing, which is written like Sluice. */
 export type Other = (typeof OTHERS)[number]
 

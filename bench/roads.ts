@@ -33,6 +33,10 @@ export const ROAD_NAMES = [
 ] as const
 export type RoadName = (typeof ROAD_NAMES)[number]
 
+/** What people put there instead. */
+export const RIVALS = ['nginx', 'nginx-tuned', 'varnish'] as const
+export type Rival = (typeof RIVALS)[number]
+
 export interface Road {
   readonly sizes: readonly SizeName[]
   /** What it is, for whoever reads the table. */
@@ -40,7 +44,7 @@ export interface Road {
   /** Where Sluice finds it; undefined: nowhere, it asks the origin each time. */
   readonly layer: 'memory' | 'disk' | 'redis' | undefined
   /** Who has no such road, and gets a dash. */
-  readonly without: readonly ('nginx' | 'varnish')[]
+  readonly without: readonly Rival[]
 }
 
 const MEMORY = { layer: 'memory', without: [] } as const
@@ -52,7 +56,7 @@ export const ROADS: Readonly<Record<RoadName, Road>> = {
     sizes: ['1KB', '64KB', '1MB'],
     story: 'hits in Redis',
     layer: 'redis',
-    without: ['nginx', 'varnish'],
+    without: RIVALS,
   },
   miss: {
     sizes: SIZE_NAMES,
@@ -64,7 +68,7 @@ export const ROADS: Readonly<Record<RoadName, Road>> = {
     ...MEMORY,
     sizes: ['1KB', '64KB'],
     story: 'hits in memory, behind a JWT, three claims, networks and a limit',
-    without: ['nginx', 'varnish'],
+    without: RIVALS,
   },
   range: { ...MEMORY, sizes: ['1KB', '64KB'], story: 'a range of that size, of 1MB in memory' },
   '304': { ...MEMORY, sizes: ['1KB'], story: 'If-None-Match, and it has not changed' },
