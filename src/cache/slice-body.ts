@@ -20,7 +20,7 @@ export interface SliceRange {
  * What is written of an arriving slice at once: a client that is full keeps what it was given last,
  * and shall not keep a slice beyond the two that its fill has room for.
  */
-const PIECE_BYTES = 64 * 1024
+const PIECE_BYTES = 512 * 1024
 
 export class SliceBody implements StreamBody, Flow, FillReader {
   readonly kind = 'stream'

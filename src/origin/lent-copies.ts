@@ -2,32 +2,49 @@
 // used again when they come back. One that never does is the collector's.
 
 import type { Loan } from '../exchange/body.ts'
+import { MOST_READ_BYTES, READ_BYTES } from './reading.ts'
 
 export interface Copy {
   readonly bytes: Uint8Array
   readonly loan: Loan | undefined
 }
 
-const ROOM_BYTES = 64 * 1024
 /** Smaller ones lie together in Node's own pool, and would keep a room for little. */
 const LEAST_BYTES = 16 * 1024
-const MOST_FREE_ROOMS = 32
 
 export class LentCopies {
-  readonly #free: Buffer<ArrayBuffer>[] = []
+  /** For pieces of both sizes, 2 MiB of each. */
+  readonly #shelves = [new Shelf(READ_BYTES, 32), new Shelf(MOST_READ_BYTES, 4)]
 
   of(bytes: Uint8Array): Copy {
     const { byteLength } = bytes
-    if (byteLength < LEAST_BYTES || byteLength > ROOM_BYTES) {
+    const shelf = this.#shelves.find(({ roomBytes }) => byteLength <= roomBytes)
+    if (byteLength < LEAST_BYTES || shelf === undefined) {
       return { bytes: Buffer.from(bytes), loan: undefined }
     }
-    const room = this.#free.pop() ?? Buffer.allocUnsafeSlow(ROOM_BYTES)
+    const room = shelf.take()
     room.set(bytes)
-    return { bytes: room.subarray(0, byteLength), loan: new RoomLoan(() => this.#putBack(room)) }
+    return { bytes: room.subarray(0, byteLength), loan: new RoomLoan(() => shelf.putBack(room)) }
+  }
+}
+
+/** Rooms of one size. */
+class Shelf {
+  readonly roomBytes: number
+  readonly #mostFree: number
+  readonly #free: Buffer<ArrayBuffer>[] = []
+
+  constructor(roomBytes: number, mostFree: number) {
+    this.roomBytes = roomBytes
+    this.#mostFree = mostFree
   }
 
-  #putBack(room: Buffer<ArrayBuffer>): void {
-    if (this.#free.length < MOST_FREE_ROOMS) this.#free.push(room)
+  take(): Buffer<ArrayBuffer> {
+    return this.#free.pop() ?? Buffer.allocUnsafeSlow(this.roomBytes)
+  }
+
+  putBack(room: Buffer<ArrayBuffer>): void {
+    if (this.#free.length < this.#mostFree) this.#free.push(room)
     // At once, and not when the collector comes by.
     else room.buffer.transfer(0)
   }

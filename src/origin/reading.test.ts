@@ -16,6 +16,10 @@ import { Transport } from './transport.ts'
 import { head, LONG_MS, openTransport } from './transport-world.contract.ts'
 
 const LONG_BYTES = randomBytes(3_000_000)
+/** Read at once of who is not fast, and how many may be at a time. */
+const PIECE_BYTES = 64 * 1024
+const MOST_FAST = 32
+const MANY = MOST_FAST + 8
 
 /** Each piece on its own, so that each is read on its own. */
 async function writeSlowly(
@@ -57,6 +61,42 @@ function take(body: StreamBody, { keepsNothing = false } = {}): Promise<Taken> {
       fail: reject,
     })
   })
+}
+
+/** Long enough for all that has come to be known to Node. */
+async function someTurns(): Promise<void> {
+  for (let turn = 0; turn < 10; turn += 1) await nextTurn()
+}
+
+interface Reader {
+  /** From so many bytes on, after each piece. */
+  readonly holdsFrom: number
+  readonly note?: (chunk: Uint8Array) => unknown
+}
+
+/** Copies of all that comes. */
+function read(body: StreamBody, { holdsFrom, note }: Reader): Promise<Uint8Array[]> {
+  const chunks: Uint8Array[] = []
+  let bytes = 0
+  return new Promise((resolve, reject) => {
+    const flow = body.start({
+      keepsNothing: true,
+      write: (chunk) => {
+        chunks.push(Buffer.from(chunk))
+        bytes += chunk.byteLength
+        note?.(chunk)
+        if (bytes < holdsFrom) return true
+        void someTurns().then(() => flow.resume())
+        return false
+      },
+      end: () => resolve(chunks),
+      fail: reject,
+    })
+  })
+}
+
+function largestOf(chunks: readonly Uint8Array[]): number {
+  return Math.max(...chunks.map(({ byteLength }) => byteLength))
 }
 
 function sha256(chunks: readonly Uint8Array[]): string {
@@ -125,7 +165,7 @@ describe('what is read from a socket', () => {
       })
     })
     assert.equal(hash.digest('hex'), LONG_SHA256)
-    assert.equal(rooms.size, 1)
+    assert.equal(rooms.size, 2, 'one for small pieces, one for large ones')
   })
 
   test('lies in the same memory again, though it came before anybody wanted it', async (t) => {
@@ -165,6 +205,47 @@ describe('what is read from a socket', () => {
     const { chunks, loans } = await take(body, { keepsNothing: true })
     assert.equal(sha256(chunks), LONG_SHA256)
     assert.ok(loans.every((loan) => loan === undefined))
+  })
+
+  test('comes in larger pieces to who takes it as fast as it comes, and to nobody else', async (t) => {
+    const { get } = await openTransport(t, (socket) => {
+      socket.write(head(LONG_BYTES.length))
+      socket.write(LONG_BYTES)
+    })
+    const { body: taken } = await get()
+    const fast = await read(taken, { holdsFrom: Infinity })
+    assert.equal(sha256(fast), LONG_SHA256)
+    assert.ok(largestOf(fast) > PIECE_BYTES)
+    const { body: held } = await get()
+    const slow = await read(held, { holdsFrom: 0 })
+    assert.equal(sha256(slow), LONG_SHA256)
+    assert.equal(largestOf(slow), PIECE_BYTES)
+  })
+
+  test('comes in larger pieces to some, where many are fast', async (t) => {
+    const half = LONG_BYTES.length / 2
+    const rest: (() => void)[] = []
+    const { get } = await openTransport(t, (socket) => {
+      socket.write(head(LONG_BYTES.length))
+      socket.write(LONG_BYTES.subarray(0, half))
+      rest.push(() => socket.write(LONG_BYTES.subarray(half)))
+    })
+    const bodies = await Promise.all(Array.from({ length: MANY }, async () => (await get()).body))
+    const largest = bodies.map(() => 0)
+    const halves = bodies.map(() => Promise.withResolvers<void>())
+    const whole = bodies.map(async (body, at) => {
+      let bytes = 0
+      const note = (chunk: Uint8Array): void => {
+        largest[at] = Math.max(largest[at] ?? 0, chunk.byteLength)
+        bytes += chunk.byteLength
+        if (bytes === half) halves[at]?.resolve()
+      }
+      return sha256(await read(body, { holdsFrom: Infinity, note }))
+    })
+    await Promise.all(halves.map(({ promise }) => promise))
+    assert.equal(largest.filter((bytes) => bytes > PIECE_BYTES).length, MOST_FAST)
+    for (const goOn of rest) goOn()
+    assert.ok((await Promise.all(whole)).every((hash) => hash === LONG_SHA256))
   })
 
   test('of a body in chunks is whole, and so is what follows it', async (t) => {
@@ -224,12 +305,16 @@ describe('what is read through TLS', () => {
         await transport.close()
         server.close()
       })
-      for (let turn = 0; turn < 2; turn += 1) {
+      const ways = [
+        async (body: StreamBody) => (await take(body)).chunks,
+        // Nothing more comes, and the parser has not gone on.
+        (body: StreamBody) => read(body, { holdsFrom: LONG_BYTES.length }),
+      ]
+      for (const way of ways) {
         const headers = ['host', 'localhost']
         const request = { method: 'GET' as const, path: '/k', headers, timeoutMs: LONG_MS }
         const { body } = await transport.send(request, undefined)
-        const { chunks } = await take(body)
-        assert.equal(sha256(chunks), LONG_SHA256)
+        assert.equal(sha256(await way(body)), LONG_SHA256)
       }
     })
   }

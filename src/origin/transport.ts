@@ -167,7 +167,7 @@ class Attempt implements Dispatcher.DispatchHandler, StreamBody, Flow {
     this.#disarm()
     this.length = contentLength(headers)
     this.#source = this.#options.reading.current
-    if (this.#source !== undefined) this.#source.isInBody = this.length !== undefined
+    if (this.length !== undefined) this.#source?.beginBody()
     this.#options.resolve({ status, headers, body: this })
   }
 
@@ -275,7 +275,7 @@ class Attempt implements Dispatcher.DispatchHandler, StreamBody, Flow {
 
   #finish(): void {
     this.#isOver = true
-    if (this.#source !== undefined) this.#source.isInBody = false
+    this.#source?.endBody()
     this.#disarm()
     this.#options.release()
   }
