@@ -28,7 +28,7 @@ export interface Options {
 
 export const USAGE = `npm run bench -- [--quick] [--road NAME] [--size NAME] [--server NAME] …
 
-  --quick        two rounds of a second, 1KB on each road and 1MB from memory: three minutes on a quiet machine
+  --quick        two rounds of a second, 1KB on each road and 1MB from memory: four minutes on a quiet machine
   --road NAME    this road only; may be repeated:
 ${ROAD_NAMES.map((name) => `                   ${name.padEnd(8)} ${ROADS[name].story}`).join('\n')}
   --size NAME    this size only; may be repeated: ${SIZE_NAMES.join(' ')}
