@@ -36,21 +36,38 @@ const OPEN_PATIENCE_MS = 120_000
 const SETTLE_MS = 3000
 const RAMP_STEPS = 10
 
-const { values } = parseArgs({
-  options: {
-    idle: { type: 'string', default: '10000' },
-    active: { type: 'string', default: '1000' },
-    most: { type: 'string', default: '8000' },
-    to: { type: 'string', default: '50000' },
-    path: { type: 'string', default: 'memory' },
-    threads: { type: 'string', default: '1' },
-    bound: { type: 'string', default: '500ms' },
-    's3-most': { type: 'string' },
-    only: { type: 'string', default: '' },
-  },
-})
+const OPTIONS = {
+  idle: { type: 'string', default: '10000' },
+  active: { type: 'string', default: '1000' },
+  most: { type: 'string', default: '8000' },
+  to: { type: 'string', default: '50000' },
+  path: { type: 'string', default: 'memory' },
+  threads: { type: 'string', default: '1' },
+  bound: { type: 'string', default: '500ms' },
+  's3-most': { type: 'string' },
+  only: { type: 'string', default: '' },
+  help: { type: 'boolean', default: false },
+} as const
+
+const values = valuesGiven()
 const [idle, active, highest] = [Number(values.idle), Number(values.active), Number(values.to)]
 const path = values.path === 'origin' ? PATHS.origin : PATHS.memory
+
+function valuesGiven() {
+  try {
+    const { values } = parseArgs({ options: OPTIONS })
+    if (!values.help) return values
+    console.log(USAGE)
+    process.exit(0)
+  } catch (error) {
+    return giveUp(error)
+  }
+}
+
+function giveUp(error: unknown): never {
+  console.error(`${error instanceof Error ? error.message : String(error)}\n\n${USAGE}`)
+  process.exit(1)
+}
 
 function openHere(https?: { certPath: string; keyPath: string }): Promise<Stage> {
   const limits = { max_event_loop_delay: values.bound }
@@ -197,7 +214,6 @@ try {
   if (values.only !== 'ramp') await idleMemory()
   if (values.only !== 'idle') await ramp()
 } catch (error) {
-  console.error(`${error instanceof Error ? error.message : String(error)}\n\n${USAGE}`)
-  process.exit(1)
+  giveUp(error)
 }
 process.exit(0)
