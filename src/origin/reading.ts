@@ -74,7 +74,7 @@ export class Reading {
     source.turnBytes += bytes
     if (source.turnBytes < TURN_BYTES) return true
     source.turnBytes = 0
-    setImmediate(source.readOn)
+    setImmediate(() => source.readOn())
     return false
   }
 
@@ -106,9 +106,9 @@ export class SocketSource {
   unheldBytes = 0
   /** Since others had their turn. */
   turnBytes = 0
-  readonly readOn: () => void
   readonly #socket: Socket
   readonly #reading: Reading
+  readonly #readOn: () => void
   #isInBody = false
   #bytes: Buffer = NOTHING
   #at = 0
@@ -120,7 +120,7 @@ export class SocketSource {
   constructor(socket: Socket, reading: Reading, readOn: () => void) {
     this.#socket = socket
     this.#reading = reading
-    this.readOn = readOn
+    this.#readOn = readOn
   }
 
   /** The parser is in a body whose length is stated, so that it keeps nothing of what it is given. */
@@ -140,6 +140,11 @@ export class SocketSource {
   /** For the parser, with bytes or without: an answer has ended when it has gone on. */
   get isWaiting(): boolean {
     return !this.#isWanted
+  }
+
+  /** Unless something has come meanwhile that waits. */
+  readOn(): void {
+    if (this.#isWanted) this.#readOn()
   }
 
   /** Whether what was taken last will be overwritten when the parser is done with it. */
