@@ -3,6 +3,7 @@
 
 import type { Exchange } from '../exchange/exchange.ts'
 import { xCache } from '../http/cache-status.ts'
+import type { Unheard } from './audit-record.ts'
 
 export interface AccessLine {
   readonly request_id: string
@@ -34,6 +35,13 @@ export interface AccessLine {
   readonly error: string | undefined
   readonly cause: string | undefined
   readonly aborted: boolean
+}
+
+/** Of what never became an exchange. */
+export type UnheardLine = Pick<AccessLine, 'request_id' | 'client_ip' | 'status' | 'error'>
+
+export function unheardLine({ requestId, clientIp, code, status }: Unheard): UnheardLine {
+  return { request_id: requestId, client_ip: clientIp, status, error: code }
 }
 
 export function accessLine(exchange: Exchange): AccessLine {

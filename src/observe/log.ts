@@ -6,7 +6,7 @@ import type { Logger } from 'pino'
 import type { LoggingConfig } from '../config/logging.ts'
 import { now } from '../primitives/clock.ts'
 import { isoTime } from '../primitives/iso-time.ts'
-import type { AccessLine } from './access-log.ts'
+import type { AccessLine, UnheardLine } from './access-log.ts'
 import { LineWriter } from './line-writer.ts'
 import { textLine } from './text-line.ts'
 
@@ -14,7 +14,7 @@ export type Level = 'debug' | 'info' | 'warn' | 'error'
 
 export interface Log {
   /** Of a request, which is of the level `info`: whether that is written, its caller knows. */
-  access(line: AccessLine): void
+  access(line: AccessLine | UnheardLine): void
   event(level: Level, facts: object, message: string): void
   /** From now on. */
   reconfigure(config: LoggingConfig): void
@@ -56,7 +56,7 @@ function createLogger({ level, format }: LoggingConfig, writer: LineWriter): Log
 }
 
 /** As pino would write it, in a fifth of the time: there is one for every request. */
-function accessJson(line: AccessLine): string {
+function accessJson(line: AccessLine | UnheardLine): string {
   const fields = JSON.stringify(line).slice(1, -1)
   return `{"level":"info","time":"${isoTime(now())}",${fields},"msg":"request"}\n`
 }

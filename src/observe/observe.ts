@@ -9,8 +9,9 @@ import type { SpanCounts } from '../exchange/counts.ts'
 import type { Emit } from '../exchange/event.ts'
 import type { Exchange } from '../exchange/exchange.ts'
 import type { Trace } from '../exchange/trace.ts'
-import { accessLine } from './access-log.ts'
+import { accessLine, unheardLine } from './access-log.ts'
 import type { AccessLine } from './access-log.ts'
+import type { Unheard } from './audit-record.ts'
 import type { AuditTrail } from './audit-trail.ts'
 import { writeEvent } from './event-log.ts'
 import { openLog } from './log.ts'
@@ -67,6 +68,7 @@ export interface Observer {
   /** The trace that a request belongs to, and goes on with. */
   readonly traceOf: (headers: IncomingHttpHeaders) => Trace | undefined
   readonly observe: (exchange: Exchange) => void
+  readonly unheard: (refused: Unheard) => void
   readonly emit: Emit
   /** What became of spans; undefined where there never were any. */
   readonly spans: () => SpanCounts | undefined
@@ -102,10 +104,11 @@ export function openObserver(options: ObserverOptions): Observer {
     isLogged = logsRequests(next)
     log.reconfigure(next)
   }
+  const isSampled = (): boolean => logging.sample >= 1 || random() < logging.sample
   const logAccess = (line: AccessLine): void => {
     // Only what went well is thinned out: an operator looks for the rest.
     const isTrouble = line.status >= 500 || line.aborted || line.status === 0
-    if (isTrouble || logging.sample >= 1 || random() < logging.sample) log.access(line)
+    if (isTrouble || isSampled()) log.access(line)
   }
 
   return {
@@ -123,6 +126,10 @@ export function openObserver(options: ObserverOptions): Observer {
       if (slow?.enabled !== true || !isSlow(exchange, slow)) return
       metrics?.exchanges.noteSlow(exchange)
       log.event(slow.logLevel, slowFacts(exchange, slow), 'slow request')
+    },
+    unheard(refused) {
+      audit.unheard(refused)
+      if (isLogged && isSampled()) log.access(unheardLine(refused))
     },
     emit,
     spans: () => traces.counts,

@@ -88,7 +88,7 @@ export class ProxyThread {
       version: VERSION,
       scheme: config.server.https === undefined ? 'http' : 'https',
     })
-    const { observe, traceOf, emit } = this.observer
+    const { observe, unheard, traceOf, emit } = this.observer
     const shared = new Shared(memory, lane)
     this.#live = new Live({ config, generation, random: Math.random, emit, shared })
     this.status = {
@@ -113,7 +113,7 @@ export class ProxyThread {
       isShared,
       createId: () => ids.create(),
       emit,
-      unheard: (refused) => audit.unheard(refused),
+      unheard,
       proxy: createProxy(this.#proxy),
     })
     this.traffic = watchTraffic({

@@ -153,6 +153,24 @@ test('HEAD, 304, ranges, refusals and our own paths have their lines', async () 
   assert.equal((await lineOf('/health'))['status'], 200)
 })
 
+test('what the HTTP parser refuses has its line', async () => {
+  const { text } = await rawExchange(
+    Number(new URL(front.url).port),
+    'GET /files/a.txt HTTP/1.1\r\nHost\r\n\r\n',
+  )
+  const [, id = 'none'] = /^X-Request-ID: (\S+)/m.exec(text) ?? []
+  const { time, ...rest } = await lineWith(id)
+  assert.ok(Date.parse(String(time)) > 0)
+  assert.deepEqual(rest, {
+    level: 'info',
+    msg: 'request',
+    request_id: id,
+    client_ip: '127.0.0.1',
+    status: 400,
+    error: 'invalid_request',
+  })
+})
+
 test('a failure of the origin is told with its reason', async () => {
   const fault = front.s3.fault({ kind: 'status', status: 500, match: { key: 'a.txt' } })
   const line = await lineOf('/files/a.txt')
