@@ -184,6 +184,13 @@ export class RouteCache {
     return this.#world.tiers.bans.covering(this.#factsOf(name, stored, askedAt)) !== undefined
   }
 
+  /** Whether all that was had of it by then is purged. */
+  isPurgedSince({ key: objectKey }: ObjectName, receivedAt: number): boolean {
+    const ofNothing = { tags: [], objectBytes: 0, keepUntil: receivedAt }
+    const facts = { bucket: this.bucket, objectKey, receivedAt, ...ofNothing }
+    return this.#world.tiers.bans.covering(facts) !== undefined
+  }
+
   /** What is kept of an object, for any request or for that of a lookup. Leaves no trace. */
   async inspect(name: ObjectName, lookup?: Lookup): Promise<Inspected | undefined> {
     const { stored, tier, softPurgedAt } = lookup ?? (await this.#newest(name))

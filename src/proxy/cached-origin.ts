@@ -206,8 +206,11 @@ export class CachedOrigin {
     return this.#useTaken(taken, plan, context, { why, isCollapsed })
   }
 
+  /** Its last answer could not be kept, and nobody has said since that it is another. */
   isUnshared(plan: Plan): boolean {
-    return this.#unshared.isWithin(this.#options.cache.nameOf(plan), UNSHARED_MS, now())
+    const { cache } = this.#options
+    const at = this.#unshared.within(cache.nameOf(plan), UNSHARED_MS, now())
+    return at !== undefined && !cache.isPurgedSince(plan, at)
   }
 
   runningOpening(plan: Plan): Opening<Taken> | undefined {

@@ -15,7 +15,12 @@ export class NotedInstants {
   }
 
   isWithin(name: string, ms: number, now: number): boolean {
+    return this.within(name, ms, now) !== undefined
+  }
+
+  /** When, if it is not longer ago. */
+  within(name: string, ms: number, now: number): number | undefined {
     const at = this.#notes.get(name)
-    return at !== undefined && now - at < ms
+    return at !== undefined && now - at < ms ? at : undefined
   }
 }

@@ -55,6 +55,20 @@ test('a purge answers with its rule and with what it covered', async () => {
   assert.ok(Number(bytes) >= 'body of a/1.css'.length, String(bytes))
 })
 
+test('what could not be kept is asked for anew after a purge, and kept', async () => {
+  front.put('once.css', 'private', { cacheControl: 'no-store' })
+  assert.deepEqual(
+    [await lookAt('/files/once.css'), await lookAt('/files/once.css')],
+    ['MISS', 'MISS'],
+  )
+  front.put('once.css', 'public')
+  await front.purge({ bucket: 'files', prefix: 'once' })
+  assert.deepEqual(
+    [await lookAt('/files/once.css'), await lookAt('/files/once.css')],
+    ['MISS', 'HIT'],
+  )
+})
+
 const RULES: readonly [rule: object, purged: readonly string[]][] = [
   [{ bucket: 'files', key: 'a/1.css' }, ['/files/a/1.css']],
   [{ bucket: 'files', prefix: 'a/' }, ['/files/a/1.css', '/files/a/b/2.css', '/files/a/3.js']],
