@@ -128,8 +128,7 @@ class Transmission implements Sink {
       return true
     }
     this.#bytes += chunk.byteLength
-    // A large piece is told to be too much, though the kernel may have taken all of it at once.
-    const goOn = this.#response.write(chunk) || this.#response.writableLength === 0
+    const goOn = this.#response.write(chunk)
     if (goOn) this.#giveBackSent()
     else this.#awaitDrain()
     return goOn

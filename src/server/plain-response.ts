@@ -78,7 +78,8 @@ export class PlainResponse implements Response {
     const goOn = socket.write(chunk)
     if (this.#isChunked) this.#writeText('\r\n')
     socket.uncork()
-    return goOn
+    // A large piece is said to be too much, though the kernel may have taken all of it.
+    return goOn || (socket.writableLength === 0 && !socket.destroyed)
   }
 
   end(last?: Uint8Array | string): void {
