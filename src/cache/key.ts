@@ -4,6 +4,7 @@
 import { createHash } from 'node:crypto'
 
 import type { ObjectHead } from '../exchange/object-head.ts'
+import { isToldApart, strongTag } from '../exchange/version.ts'
 
 const SEPARATOR = '\u0000'
 
@@ -44,12 +45,12 @@ export function nameOfBytes(
   return digest(`${identity}${SEPARATOR}${validator}${SEPARATOR}${objectKey}`)
 }
 
-/** `receivedAt` keeps apart what nothing else tells apart. A weak tag may stand for other bytes. */
+/** `receivedAt` keeps apart what nothing else tells apart. */
 function validatorOf(head: ObjectHead, receivedAt: number): string {
   const { etag, lastModified, size, versionId } = head
-  const isStrong = etag !== undefined && !etag.startsWith('W/')
-  const named = isStrong ? etag : `${etag ?? ''} ${lastModified ?? ''}`.trim()
-  return `${versionId ?? ''} ${size ?? ''} ${named === '' ? `at ${receivedAt}` : named}`
+  const named = strongTag(head) ?? `${etag ?? ''} ${lastModified ?? ''}`.trim()
+  const validator = isToldApart(head) ? named : `${named} at ${receivedAt}`.trim()
+  return `${versionId ?? ''} ${size ?? ''} ${validator}`
 }
 
 export function digest(text: string): string {

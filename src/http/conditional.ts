@@ -63,24 +63,14 @@ export function evaluateConditions(
 }
 
 /**
- * Whether a Range beside this If-Range may be answered with parts (RFC 9110 §13.1.5). A date is
- * strong enough only when the representation was a second old as it was sent (§8.8.2.2); without a
- * Date to tell, equality is believed.
+ * Whether a Range beside this If-Range may be answered with parts (RFC 9110 §13.1.5). A date that is
+ * the very one is believed, as S3 and others do, whenever the client had it.
  */
-export function ifRangeHolds(
-  ifRange: string | undefined,
-  validators: Validators,
-  dateHeader?: string,
-): boolean {
+export function ifRangeHolds(ifRange: string | undefined, validators: Validators): boolean {
   if (ifRange === undefined) return true
   const date = parseHttpDate(ifRange)
-  if (date === undefined) {
-    return validators.etag !== undefined && matchesStrong(ifRange, validators.etag)
-  }
-
-  if (date !== parseOptionalDate(validators.lastModified)) return false
-  const sentAt = parseOptionalDate(dateHeader)
-  return sentAt === undefined || sentAt - date >= 1000
+  if (date !== undefined) return date === parseOptionalDate(validators.lastModified)
+  return validators.etag !== undefined && matchesStrong(ifRange, validators.etag)
 }
 
 function anyTag(

@@ -93,16 +93,21 @@ describe('the question that renews', () => {
     tags: [],
     keepUntil: 0,
   })
-  const both = { etag: 'W/"a"', lastModified: 'then' }
+  const then = 'Sun, 06 Nov 1994 08:49:37 GMT'
+  const sent = (date: string) => ({ ...BARE_HEAD.caching, date })
+  const both = { etag: 'W/"a"', lastModified: then }
 
   test('asks by the tag, else by the date, and of an absence plainly', () => {
     const plan = planOf('bytes=0-0')
     const plain = firstQuestion(plan, GRID)
     const ask = (known: ReturnType<typeof stored>) => renewingQuestion(known, plan, GRID)
     assert.deepEqual(ask(stored('object', both)), { ...plain, ifNoneMatch: 'W/"a"' })
-    const dated = stored('object', { lastModified: 'then' })
-    assert.deepEqual(ask(dated), { ...plain, ifModifiedSince: 'then' })
+    const dated = stored('object', { lastModified: then })
+    assert.deepEqual(ask(dated), { ...plain, ifModifiedSince: then })
     assert.deepEqual(ask(stored('object', {})), plain)
     assert.deepEqual(ask(stored('absent', both)), plain)
+    // Another version may have been written in that second, too.
+    assert.deepEqual(ask(stored('object', { lastModified: then, caching: sent(then) })), plain)
+    assert.deepEqual(ask(stored('object', { ...both, caching: sent(then) })), plain)
   })
 })

@@ -2,6 +2,7 @@
 // whole slices around what is wanted, so that what comes can be kept.
 
 import type { StoredHead } from '../cache/cache.ts'
+import { isToldApart } from '../exchange/version.ts'
 import type { RangeSpec } from '../http/range.ts'
 import type { ObjectQuestion } from '../origin/origin.ts'
 import type { Plan } from './plan.ts'
@@ -25,6 +26,8 @@ export function renewingQuestion(stored: StoredHead, plan: Plan, grid: SliceGrid
   const question = firstQuestion(plan, grid)
   if (stored.outcome === 'absent') return question
   const { etag, lastModified } = stored.head
+  // The answer to a date that two versions may have says nothing.
+  if (lastModified !== undefined && !isToldApart(stored.head)) return question
   if (etag !== undefined) return { ...question, ifNoneMatch: etag }
   return lastModified === undefined ? question : { ...question, ifModifiedSince: lastModified }
 }

@@ -16,6 +16,7 @@ import { parseRequestDirectives } from '../http/cache-control.ts'
 import { BARE_HEAD, NO_CACHING } from '../exchange/object-head.ts'
 import type { ObjectHead } from '../exchange/object-head.ts'
 import { Refusal } from '../exchange/refusal.ts'
+import { isSameVersion, isToldApart, strongTag } from '../exchange/version.ts'
 import { createTrail } from '../origin/origin.ts'
 import type { Delivered, ObjectQuestion, Trail } from '../origin/origin.ts'
 import { answerTo } from './first-answer.ts'
@@ -103,15 +104,17 @@ export class ObjectIntake {
   fetcherOf(plan: Plan, stored: StoredHead, trail: Trail): FetchRange {
     const { head } = stored
     return async (first, last, signal) => {
-      const { key, versionId } = plan
-      const ifMatch = isStrong(head.etag) ? head.etag : undefined
-      const range = { kind: 'bounded', first, last } as const
-      const ask = this.#options.askFor(signal, trail)
-      const answer = await ask({ method: 'GET', key, versionId, range, ifMatch })
-      if (answer.kind === 'object' && isSameVersion(answer.head, head)) {
-        return answer.body(first, last)
+      if (isToldApart(head)) {
+        const { key, versionId } = plan
+        const ifMatch = strongTag(head)
+        const range = { kind: 'bounded', first, last } as const
+        const ask = this.#options.askFor(signal, trail)
+        const answer = await ask({ method: 'GET', key, versionId, range, ifMatch })
+        if (answer.kind === 'object') {
+          if (isSameVersion(answer.head, head)) return answer.body(first, last)
+          answer.discard()
+        }
       }
-      if (answer.kind === 'object') answer.discard()
       this.#options.cache.forget(plan, stored)
       throw new ObjectChanged()
     }
@@ -172,7 +175,10 @@ export class ObjectIntake {
       return unstored(delivered, isHead, !isOfRequest)
     }
     const head = isHead || isWhole(delivered) ? delivered.head : withoutChecksums(delivered.head)
-    if (!mayBeCut(delivered, isHead)) return unstored(delivered, isHead, true)
+    if (!mayBeKept(delivered, plan, isHead)) {
+      // The next may be a second old, or all of it.
+      return unstored(delivered, isHead, !isHead && head.lastModified === undefined)
+    }
     const stored: StoredHead = {
       ...decision.terms,
       outcome: 'object',
@@ -228,26 +234,11 @@ function isWhole({ head, first, last }: Delivered): boolean {
   return first === 0 && head.size !== undefined && last === head.size - 1
 }
 
-/** Whether later bytes can be told to be of the same version, or none are ever needed. */
-function mayBeCut(delivered: Delivered, isHead: boolean): boolean {
-  const { size, etag, lastModified } = delivered.head
-  if (size === undefined) return false
-  return etag !== undefined || lastModified !== undefined || isHead || isWhole(delivered)
-}
-
-function isSameVersion(answered: ObjectHead, seen: ObjectHead): boolean {
-  if (answered.etag !== seen.etag) return false
-  // A body too long for its length to be found out has the one that is known.
-  if (isStrong(seen.etag)) return answered.size === undefined || answered.size === seen.size
-  return (
-    answered.size === seen.size &&
-    seen.lastModified !== undefined &&
-    answered.lastModified === seen.lastModified
-  )
-}
-
-function isStrong(etag: string | undefined): boolean {
-  return etag !== undefined && !etag.startsWith('W/')
+/** Whether later bytes can be told to be of the same version, or none are needed. */
+function mayBeKept(delivered: Delivered, { method }: Plan, isHead: boolean): boolean {
+  const { head } = delivered
+  if (head.size === undefined) return false
+  return isToldApart(head) || (isHead ? method === 'HEAD' : isWhole(delivered))
 }
 
 /** Those that come with a part may be of the part. */

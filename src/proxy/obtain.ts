@@ -6,6 +6,7 @@ import { noBody } from '../exchange/body.ts'
 import type { Body, StreamBody } from '../exchange/body.ts'
 import type { ObjectHead } from '../exchange/object-head.ts'
 import { Refusal } from '../exchange/refusal.ts'
+import { isSameVersion, strongTag } from '../exchange/version.ts'
 import type { ByteRange, RangeSpec } from '../http/range.ts'
 import type { Delivered, ObjectQuestion, OriginAnswer } from '../origin/origin.ts'
 import { multipartBody } from './multipart-body.ts'
@@ -211,8 +212,7 @@ async function askAgain(
 ): Promise<StreamBody | undefined> {
   const spec: RangeSpec | undefined =
     range === undefined ? undefined : { kind: 'bounded', ...range }
-  const isStrong = head.etag !== undefined && !head.etag.startsWith('W/')
-  const ifMatch = isStrong ? head.etag : undefined
+  const ifMatch = strongTag(head)
   const answer = await ask({ method: 'GET', key, versionId, range: spec, ifMatch })
   if (answer.kind === 'changed' || answer.kind === 'unsatisfiable') return undefined
   const again = requireObject(answer)
@@ -222,12 +222,6 @@ async function askAgain(
   }
   const last = head.size === undefined ? undefined : head.size - 1
   return again.body(range?.first ?? 0, range?.last ?? last)
-}
-
-function isSameVersion(again: ObjectHead, head: ObjectHead): boolean {
-  // A body of untold length has the one that is known.
-  const isUntold = again.size === undefined || head.size === undefined
-  return again.etag === head.etag && (isUntold || again.size === head.size)
 }
 
 export function requireObject(answer: OriginAnswer): Delivered {
