@@ -134,6 +134,31 @@ test('what comes while it holds is kept, behind what it holds already', () => {
   assert.equal(reader.text, bytesFrom(0, 45).toString())
 })
 
+test('what came while it holds is all there is, and the source has ended', () => {
+  const { fill, source, slices, ends } = open({ size: 25, lastIndex: 2 })
+  const reader = new Reader(fill, 0, 0)
+  fill.start(source)
+  assert.equal(fill.write(bytesFrom(0, 25)), false)
+  fill.end()
+  for (const until of [10, 20, 25]) reader.readTo(until)
+  assert.equal(reader.text, bytesFrom(0, 25).toString())
+  assert.deepEqual([...slices.keys()], [0, 1, 2])
+  assert.deepEqual([ends, fill.failure, source.resumes], [[false], undefined, 0])
+})
+
+test('a source that ends too early breaks it, once all that came has been taken in', () => {
+  const { fill, source, ends } = open()
+  const reader = new Reader(fill, 0, 0)
+  fill.start(source)
+  assert.equal(fill.write(bytesFrom(0, 25)), false)
+  fill.end()
+  assert.equal(fill.failure, undefined)
+  reader.readTo(25)
+  assert.equal(reader.text, bytesFrom(0, 25).toString())
+  assert.match(String(fill.failure), /the source ended before/)
+  assert.deepEqual(ends, [false])
+})
+
 test('what is left to others before it has started ends it, and is no failure', () => {
   const { fill, source, ends } = open()
   const reader = new Reader(fill, 0, 45)

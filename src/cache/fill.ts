@@ -45,6 +45,7 @@ export class Fill implements Sink {
   #rest: Uint8Array = NOTHING_YET
   #isEnded = false
   #isPaused = false
+  #isSourceEnded = false
   #isFree = false
   #failure: Error | undefined
 
@@ -148,7 +149,10 @@ export class Fill implements Sink {
     return !this.#isPaused
   }
 
+  /** What came before there was room for it may be all that is missing. */
   end(): void {
+    this.#isSourceEnded = true
+    if (this.#rest.byteLength > 0) return
     this.fail(new Error('the source ended before the run of slices'))
   }
 
@@ -207,7 +211,9 @@ export class Fill implements Sink {
     if (!this.#isPaused || this.#flow === undefined || this.#isEnded || this.#mustWait()) return
     this.#isPaused = false
     this.#takeIn()
-    if (!this.#isPaused && !this.#isEnded) this.#flow.resume()
+    if (this.#isPaused || this.#isEnded) return
+    if (this.#isSourceEnded) this.end()
+    else this.#flow.resume()
   }
 
   #tellReaders(): void {
