@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { after, test } from 'node:test'
 
 import { formatProblem, loadConfig, printConfig } from './config.ts'
-import { isPlaceholder } from './placeholder.ts'
+import { isGuessable, isPlaceholder } from './placeholder.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-admin-'))
 after(() => rmSync(folder, { recursive: true }))
@@ -52,13 +52,10 @@ const BROKEN: readonly string[] = [
   '"password-password"',
   '"YOUR-ADMIN-TOKEN-HERE"',
   '"replace_me_with_a_secret"',
-  '"0123456789abcdef"',
   '"your-secret-key-change-me-in-production"',
   '"your-secret-key-must-be-at-least-32-characters-long"',
   '"a-string-secret-at-least-256-bits-long"',
   '"CHANGE_ME_IN_PRODUCTION_0123456789abcd"',
-  '"my-super-secret-jwt-key-for-development-only"',
-  '"aaaaaaaaaaaaaaaaaaaaaaaa"',
   '"with a space in it 7x"',
   '"dreizehn-Schlüssel-7x"',
   `"${'x7Kq'.repeat(129)}"`,
@@ -85,6 +82,24 @@ test('an environment variable that is empty opens nothing', () => {
   assert.equal(loaded.kind, 'refused')
 })
 
+const GUESSABLE: readonly string[] = [
+  '0123456789abcdef',
+  'aaaaaaaaaaaaaaaaaaaaaaaa',
+  'admin-token-0123456789',
+  'my-super-secret-jwt-key-for-development-only',
+]
+
+for (const token of GUESSABLE) {
+  test(`the token ${token.slice(0, 30)} is taken, with a warning that does not show it`, () => {
+    const loaded = load(`token: ${token}, roles: {viewer: {token: ${GOOD}}}`)
+    assert.equal(loaded.kind, 'loaded')
+    if (loaded.kind !== 'loaded') return
+    const [line = '', ...more] = loaded.warnings.map(formatProblem)
+    assert.deepEqual(more, [])
+    assert.match(line, /: admin\.token: is easily guessed: [a-z,: ]+ \(openssl [a-z0-9 -]+\)$/)
+  })
+}
+
 test('what a machine made up is no placeholder', () => {
   const made = [
     GOOD,
@@ -93,5 +108,5 @@ test('what a machine made up is no placeholder', () => {
     'correct-horse-battery-staple',
     'mZ0aTokenQ1w9Secret4p',
   ]
-  for (const token of made) assert.ok(!isPlaceholder(token), token)
+  for (const token of made) assert.ok(!isPlaceholder(token) && !isGuessable(token), token)
 })

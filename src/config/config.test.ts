@@ -372,11 +372,12 @@ test('nothing of a configuration can be changed', () => {
 
 test('what is legal and yet probably not meant is a warning', () => {
   const yaml = `buckets:
-  - {name: a, path_prefix: /ready, s3: {bucket: b, key_prefix: /x, hedge: {after: p95}, balance: random}}`
+  - {name: a, path_prefix: /ready, error_document: {401: a, 404: b}, s3: {bucket: b, key_prefix: /x, hedge: {after: p95}, balance: random}}`
   const { loaded, lines } = load({ 'config.yaml': yaml })
   assert.equal(loaded.kind, 'loaded')
   assert.deepEqual(lines, [
     'config.yaml: buckets[0].path_prefix: /ready itself is answered by Sluice, only what is below it by the bucket',
+    'config.yaml: buckets[0].error_document.401: is never served: S3 is not asked where the answer is 401',
     'config.yaml: buckets[0].s3.hedge: does nothing with one replica: a hedge asks another',
     'config.yaml: buckets[0].s3.key_prefix: begins with "/", so every key asked for does too',
     'config.yaml: buckets[0].s3.balance: random does nothing: it chooses among replicas of equal priority (give several replicas the same priority)',

@@ -14,7 +14,7 @@ import { printCache, toCache, ttlOfMemory } from './cache.ts'
 import type { CacheConfig } from './cache.ts'
 import { decode } from './decode.ts'
 import type { Decoded } from './decode.ts'
-import { substituteAll } from './env.ts'
+import { substituteAll, withoutValues } from './env.ts'
 import type { Environment } from './env.ts'
 import { readFiles } from './files.ts'
 import { certificateProblems, httpsSchema, toHttps } from './https.ts'
@@ -70,12 +70,13 @@ export type Loaded =
 export function loadConfig(file: string, env: Environment): Loaded {
   const read = readFiles(file, env)
   const merged = mergeTrees(read.sources)
+  const { tree, problems: unset, names } = substituteAll(merged.tree, env)
+  const referred = new Set([...read.names, ...names])
   const located = (problem: Problem): Problem => ({
-    ...problem,
+    ...withoutValues(problem, referred, env),
     file: problem.file ?? merged.fileOf(problem.path) ?? file,
   })
   const folder = dirname(file)
-  const { tree, problems: unset } = substituteAll(merged.tree, env)
   const told = new Set([...merged.problems, ...unset].map(({ path }) => path))
   // What is missing may stand in the file that could not be read: then only that one is told.
   const decoded: Decoded = read.isWhole ? decode(tree, told) : { kind: 'refused', problems: [] }

@@ -1,7 +1,7 @@
 // `${NAME}` and `${NAME:-default}` in values. As in a shell, the default also stands in for a
 // variable that is set but empty. `$${` is a literal `${`.
 
-import { childPath } from './problem.ts'
+import { childPath, quoted } from './problem.ts'
 import type { Problem } from './problem.ts'
 import { emptyMapping, FromEnv, isTreeMapping } from './tree.ts'
 import type { Mapping, Tree } from './tree.ts'
@@ -20,18 +20,46 @@ export interface Substituted {
 
 /** Every text of a tree; keys stay as they are. */
 export function substituteAll(tree: Mapping, env: Environment): SubstitutedTree {
-  const problems: Problem[] = []
-  return { tree: substituteMapping(tree, '', { env, problems }), problems }
+  const pass: Pass = { env, problems: [], names: new Set() }
+  const { problems, names } = pass
+  return { tree: substituteMapping(tree, '', pass), problems, names }
 }
 
 export interface SubstitutedTree {
   readonly tree: Mapping
   readonly problems: readonly Problem[]
+  /** Of the variables that were referred to. */
+  readonly names: ReadonlySet<string>
 }
 
 interface Pass {
   readonly env: Environment
   readonly problems: Problem[]
+  readonly names: Set<string>
+}
+
+/** Shorter ones are words and numbers that messages have of their own, and nobody's secret. */
+const LEAST_HIDDEN = 8
+
+/** Where a message would show what a variable holds, it shows the variable's name. */
+export function withoutValues(
+  problem: Problem,
+  names: ReadonlySet<string>,
+  env: Environment,
+): Problem {
+  const hidden = [...names]
+    .flatMap((name) => spellings(env[name] ?? '').map((text) => [name, text] as const))
+    .toSorted(([, one], [, other]) => other.length - one.length)
+  const hide = (shown: string): string =>
+    hidden.reduce((text, [name, value]) => text.replaceAll(value, () => `\${${name}}`), shown)
+  const { message, hint } = problem
+  return { ...problem, message: hide(message), ...(hint === undefined ? {} : { hint: hide(hint) }) }
+}
+
+/** As messages may show it: as it is, or quoted and cut. */
+function spellings(value: string): string[] {
+  if (value.length < LEAST_HIDDEN) return []
+  return [value, quoted(value).slice(1, -1).replace(/…$/, '')]
 }
 
 function substituteMapping(tree: Mapping, path: string, pass: Pass): Mapping {
@@ -50,6 +78,7 @@ function substituteNode(node: Tree, path: string, pass: Pass): Tree {
   if (typeof node !== 'string') return node
   const { value, faults } = substitute(node, pass.env)
   for (const fault of faults) pass.problems.push({ path, ...fault })
+  if (value instanceof FromEnv) for (const name of value.names) pass.names.add(name)
   return value
 }
 

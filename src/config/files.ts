@@ -20,6 +20,8 @@ export interface ReadFiles {
   readonly files: readonly string[]
   /** Where files were looked for that `include` names, there or not. */
   readonly places: readonly string[]
+  /** Of the variables that `include` refers to. */
+  readonly names: readonly string[]
   /** False when something that was to be read could not be: what seems missing may stand there. */
   readonly isWhole: boolean
 }
@@ -27,9 +29,9 @@ export interface ReadFiles {
 export function readFiles(file: string, env: Environment): ReadFiles {
   const reading = startReading(env)
   readFile(file, { path: '', file }, reading)
-  const { sources, problems, warnings, seen, places, isWhole } = reading
+  const { sources, problems, warnings, seen, places, names, isWhole } = reading
   const files = [...seen.values()].map((entry) => entry.file)
-  return { sources, problems, warnings, files, places, isWhole }
+  return { sources, problems, warnings, files, places, names, isWhole }
 }
 
 interface Reading {
@@ -40,11 +42,12 @@ interface Reading {
   /** By real path, so that a link to a file is that file. */
   readonly seen: Map<string, { readonly file: string; isOpen: boolean }>
   readonly places: string[]
+  readonly names: string[]
   isWhole: boolean
 }
 
 function startReading(env: Environment): Reading {
-  const found = { sources: [], problems: [], warnings: [], seen: new Map(), places: [] }
+  const found = { sources: [], problems: [], warnings: [], seen: new Map(), places: [], names: [] }
   return { env, ...found, isWhole: true }
 }
 
@@ -105,6 +108,7 @@ function readInclude(pattern: Tree, at: NamedAt, reading: Reading): void {
   for (const fault of faults) reportUnread({ ...at, ...fault }, reading)
   if (faults.length > 0) return
 
+  if (value instanceof FromEnv) reading.names.push(...value.names)
   const text = value instanceof FromEnv ? value.text : value
   if (text === '') {
     const message = `wanted a file name or a list of file names, found ${describeFound(pattern)}`

@@ -24,6 +24,8 @@ const ownHeaders: ReadonlySet<string> = new Set([
   'x-cache',
   'x-request-id',
 ])
+/** Conditions are answered by those that S3 gave: a client would never have what it holds confirmed. */
+const validators: ReadonlySet<string> = new Set(['etag', 'last-modified'])
 
 const headerValue = field({
   wanted: 'a header value: one line of Latin-1 text',
@@ -51,6 +53,12 @@ function namesAreUsable({ set, remove }: Loose): RuleProblem[] {
   ]
   return names.flatMap(({ name, path }) => {
     if (!isValidHeaderName(name)) return [{ path, message: 'is not a header name' }]
+    const isSet = path[0] === 'set'
+    if (isSet && validators.has(name.toLowerCase())) {
+      return [
+        { path, message: `${name} is what conditions are answered by; it can only be removed` },
+      ]
+    }
     if (!ownHeaders.has(name.toLowerCase())) return []
     return [{ path, message: `${name} is a header that Sluice itself answers for` }]
   })

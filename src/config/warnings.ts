@@ -10,9 +10,12 @@ import type { Problem } from './problem.ts'
 import type { RateLimitConfig } from './rate-limit.ts'
 import type { RateLimitingConfig } from './rate-limiting.ts'
 import type { S3Config } from './s3.ts'
+import { secretWarnings } from './secret-warnings.ts'
 import { templateWarnings } from './templates.ts'
 
 const ownPaths: readonly string[] = ['/health', '/ready']
+/** What is said before anybody looks for the object. */
+const unaskedFor: ReadonlySet<number> = new Set([401, 405, 414, 429, 431])
 
 interface Concerned {
   readonly admin: AdminConfig
@@ -27,6 +30,7 @@ export function warningsOf(config: Concerned): Problem[] {
   const { admin, auditLog, buckets, cache, jwt, rateLimiting } = config
   return [
     ...auditWarnings(auditLog),
+    ...secretWarnings(config),
     ...unusedJwt(buckets, jwt, admin),
     ...buckets.flatMap((bucket, index) => bucketWarnings(bucket, `buckets[${index}]`)),
     ...cacheWarnings(cache, rateLimiting),
@@ -108,13 +112,18 @@ function shareWarnings(bucket: BucketConfig, cache: CacheConfig, path: string): 
 }
 
 function bucketWarnings(
-  { pathPrefix, s3, authorization, listing }: BucketConfig,
+  { pathPrefix, s3, authorization, listing, errorDocument }: BucketConfig,
   path: string,
 ): Problem[] {
   const warnings: Problem[] = []
   if (ownPaths.includes(pathPrefix)) {
     const message = `${pathPrefix} itself is answered by Sluice, only what is below it by the bucket`
     warnings.push({ path: `${path}.path_prefix`, message })
+  }
+  for (const status of errorDocument.keys()) {
+    if (!unaskedFor.has(status)) continue
+    const message = `is never served: S3 is not asked where the answer is ${status}`
+    warnings.push({ path: `${path}.error_document.${status}`, message })
   }
   if (authorization?.failMode === 'open') {
     const message = 'open lets in whoever would be denied, while OPA does not answer'

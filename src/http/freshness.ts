@@ -70,3 +70,8 @@ function withUsualCase(text: string): string {
     .replace(/\b[a-z]/g, (letter) => letter.toUpperCase())
     .replace(/ Gmt$/, ' GMT')
 }
+
+/** RFC 9111 §5.1: what comes out of a cache says how old it is. */
+export function ageField(ageMs: number): string[] {
+  return ['Age', String(Math.floor(ageMs / 1000))]
+}

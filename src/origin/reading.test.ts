@@ -212,10 +212,14 @@ describe('what is read from a socket', () => {
       socket.write(head(LONG_BYTES.length))
       socket.write(LONG_BYTES)
     })
-    const { body: taken } = await get()
-    const fast = await read(taken, { holdsFrom: Infinity })
-    assert.equal(sha256(fast), LONG_SHA256)
-    assert.ok(largestOf(fast) > PIECE_BYTES)
+    // How much the kernel has at a time is its own affair: of a busy machine's, now and then little.
+    for (let bodies = 0, largest = 0; largest <= PIECE_BYTES; bodies += 1) {
+      assert.ok(bodies < 20, 'never in larger pieces')
+      const { body: taken } = await get()
+      const fast = await read(taken, { holdsFrom: Infinity })
+      assert.equal(sha256(fast), LONG_SHA256)
+      largest = largestOf(fast)
+    }
     const { body: held } = await get()
     const slow = await read(held, { holdsFrom: 0 })
     assert.equal(sha256(slow), LONG_SHA256)

@@ -6,6 +6,7 @@ import type { ObjectHead } from '../exchange/object-head.ts'
 import { Refusal } from '../exchange/refusal.ts'
 import type { Reply } from '../exchange/reply.ts'
 import { parseDeltaSeconds } from '../http/delta-seconds.ts'
+import { ageField } from '../http/freshness.ts'
 import { addVary } from '../http/vary.ts'
 import { formatHttpDate } from '../http/date.ts'
 import { formatContentRange, formatUnsatisfied } from '../http/range.ts'
@@ -59,14 +60,10 @@ function presentAgain(
   return { status: 200, block, headers, commonHeaders: NO_FIELDS, body, statedLength }
 }
 
-/** RFC 9111 §5.1: what comes out of a cache says how old it is, and what comes just now does not. */
+/** What comes just now does not say how old it is. */
 function addAge({ dateAt, ageMs }: Aged, headers: string[]): void {
   headers.push('Date', formatHttpDate(dateAt))
   if (ageMs !== undefined) headers.push(...ageField(ageMs))
-}
-
-function ageField(ageMs: number): string[] {
-  return ['Age', String(Math.floor(ageMs / 1000))]
 }
 
 /** Past the cache, it is as old as whoever it came from says. */
@@ -80,13 +77,14 @@ function passAge({ date, age }: ObjectHead['caching'], headers: string[]): void 
 type Draft = Reply & { readonly headers: string[] }
 
 function presentSelected(obtained: Obtained, plan: Plan, route: RouteRules): Draft {
-  const { head, selected } = obtained
+  const { head, selected, aged } = obtained
+  const age = aged?.ageMs === undefined ? [] : ageField(aged.ageMs)
   switch (selected.kind) {
     case 'precondition-failed':
-      throw new Refusal('precondition_failed')
+      throw new Refusal('precondition_failed', { headers: age })
     case 'unsatisfiable':
       throw new Refusal('range_not_satisfiable', {
-        headers: ['Content-Range', formatUnsatisfied(selected.size)],
+        headers: ['Content-Range', formatUnsatisfied(selected.size), ...age],
       })
     case 'not-modified':
       return notModified(head, plan, route)

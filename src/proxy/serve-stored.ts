@@ -1,7 +1,7 @@
 // An answer out of what is stored: the same choice of status and bytes as for one fresh from the
 // origin, with a body read from slices.
 
-import { currentAgeMs } from '../http/freshness.ts'
+import { ageField, currentAgeMs } from '../http/freshness.ts'
 import { bytesBody, noBody } from '../exchange/body.ts'
 import type { Body, StreamBody } from '../exchange/body.ts'
 import { Refusal } from '../exchange/refusal.ts'
@@ -37,13 +37,15 @@ export function serveStored(
   { isJustReceived, at }: Origination,
   open: () => ObjectSlices,
 ): Served {
-  if (stored.outcome === 'absent') throw new Refusal('not_found')
+  const currentMs = currentAgeMs(stored.initialAgeMs, stored.receivedAt, at)
+  const ageMs = isJustReceived && currentMs < 1000 ? undefined : currentMs
+  if (stored.outcome === 'absent') {
+    throw new Refusal('not_found', { headers: ageMs === undefined ? [] : ageField(ageMs) })
+  }
   const { head, dateAt } = stored
   const size = head.size ?? 0
   const selected = select(plan, head, { first: 0, last: size - 1 })
-  const ageMs = currentAgeMs(stored.initialAgeMs, stored.receivedAt, at)
-  const isOrigins = isJustReceived && ageMs < 1000
-  const common = { head, selected, aged: { dateAt, ageMs: isOrigins ? undefined : ageMs } }
+  const common = { head, selected, aged: { dateAt, ageMs } }
   if (plan.method === 'HEAD' || size === 0) return atOnce(common, emptyBody(selected))
   switch (selected.kind) {
     case 'whole':

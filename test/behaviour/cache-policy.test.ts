@@ -99,6 +99,7 @@ describe('a bucket’s own', () => {
     assert.equal((await ask('/absent/none')).status, 404)
     const again = await ask('/absent/none')
     assert.deepEqual([again.status, xCacheOf(again), count('none')], [404, 'HIT', 1])
+    assert.match(String(again.headers['age']), /^[01]$/)
     cached.put('absent', 'none', 'here now')
     await until(async () => (await ask('/absent/none')).text === 'here now', 'the object')
   })

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { after, test } from 'node:test'
 
 import { startChild } from '../support/children.ts'
@@ -130,6 +130,17 @@ test('--version and --help say what they are asked', async () => {
     for (const command of ['serve', 'check', 'config', '--config', '--schema', '--test'])
       assert.ok(stdout.includes(command))
   }
+})
+
+test('npm hands a signal on, and waits until the program has ended', async () => {
+  const ready = Promise.withResolvers<void>()
+  const npm = startChild('npm', ['run', '--silent', 'sluice', '--', 'serve', '--config', good], {
+    cwd: dirname(dirname(MAIN)),
+    onStdout: (text) => void (text.includes('sluice ready') && ready.resolve()),
+  })
+  await soon(ready.promise, 'it is ready')
+  npm.kill('SIGTERM')
+  assert.deepEqual(await soon(npm.exited, 'the end'), { code: 0, signal: null })
 })
 
 const SIGNING = 'Vq7mZ2xW9eR4tY1uB8oP3aS6dF5gH0jKc2N'

@@ -6,7 +6,11 @@ import { after, describe, test } from 'node:test'
 import type { Answer } from '../support/http.ts'
 import { openServed } from '../support/served.ts'
 
-const SET = { 'Cache-Control': 'public, max-age=300', 'X-Frame-Options': 'DENY', ETag: '"own"' }
+const SET = {
+  'Cache-Control': 'public, max-age=300',
+  'Content-Disposition': 'inline',
+  'X-Frame-Options': 'DENY',
+}
 
 const served = await openServed({
   buckets: {
@@ -30,6 +34,7 @@ after(() => Promise.all([served.close(), unshielded.close()]))
 const OBJECT = {
   cacheControl: 'private',
   contentLanguage: 'de',
+  contentDisposition: 'attachment',
   metadata: { internal: 'secret', colour: 'blue' },
   etag: '"of-s3"',
 }
