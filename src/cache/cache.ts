@@ -23,7 +23,7 @@ import type { SharedTierPlace } from './open-tiers.ts'
 import { Purges } from './purge.ts'
 import type { ByTier, PurgesOptions } from './purge.ts'
 import type { RedisNews } from './redis-news.ts'
-import { nextShape, resizeTiers } from './reshape.ts'
+import { nextShape, readiness, resizeTiers } from './reshape.ts'
 import { RouteCache } from './route-cache.ts'
 import type { RouteIdentity } from './route-cache.ts'
 import { SharedTier } from './shared-tier.ts'
@@ -115,6 +115,12 @@ export class Cache {
     this.fillMemory = new FillMemory(config.fillMemoryBytes)
     this.purges = new Purges(this.#purgesOptions())
     this.fleet = config.redis && joinFleet(config.redis, this.purges, emit, false)
+  }
+
+  /** When what it kept in an earlier life can be had, or Redis has been waited for long enough. */
+  get opened(): Promise<void> {
+    const { fleet } = this
+    return readiness(fleet === undefined ? this.tiers.all : [...this.tiers.all, fleet])
   }
 
   /** As a bucket's requests see it; what is told of a bucket is told of those that are `serving`. */

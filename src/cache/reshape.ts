@@ -5,7 +5,7 @@ import { setTimeout as after } from 'node:timers/promises'
 
 import type { CacheConfig } from '../config/cache.ts'
 import { fingerprint } from '../config/transfer.ts'
-import type { BanStream } from './ban-stream.ts'
+import { BanStream } from './ban-stream.ts'
 import { DiskTier } from './disk-tier.ts'
 import { MemoryTier } from './memory-tier.ts'
 import { RedisTier } from './redis-tier.ts'
@@ -56,14 +56,15 @@ export async function nextShape(
     opened: later.filter((one) => one !== undefined).filter((one) => !before.includes(one)),
     left: before.filter((one) => one !== undefined).filter((one) => !later.includes(one)),
   }
-  await readiness(next)
+  await readiness(next.opened)
   return next
 }
 
-async function readiness({ opened, fleet }: NextShape): Promise<void> {
+/** Until what needs Redis has met it, and nothing that was kept before is doubted any more. */
+export async function readiness(opened: NextShape['opened']): Promise<void> {
   const waits: Promise<void>[] = opened.flatMap((one) => {
     if (one instanceof RedisTier) return [one.opened]
-    return one === fleet && fleet !== undefined ? [fleet.caughtUp] : []
+    return one instanceof BanStream ? [one.caughtUp] : []
   })
   if (waits.length === 0) return
   const patience = new AbortController()

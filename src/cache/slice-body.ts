@@ -21,6 +21,8 @@ export interface SliceRange {
  * and shall not keep a slice beyond the two that its fill has room for.
  */
 const PIECE_BYTES = 512 * 1024
+/** After so many bytes others have their turn, however fast these are taken. */
+const TURN_BYTES = 4 * 1024 * 1024
 
 export class SliceBody implements StreamBody, Flow, FillReader {
   readonly kind = 'stream'
@@ -40,6 +42,7 @@ export class SliceBody implements StreamBody, Flow, FillReader {
   #isPaused = false
   #isWaiting = false
   #isPumping = false
+  #turnBytes = 0
   #isOver = false
 
   /** `ahead` is the slice of the first byte, where it is being looked for already. */
@@ -130,7 +133,18 @@ export class SliceBody implements StreamBody, Flow, FillReader {
     this.position += wanted.byteLength
     if (this.#sink?.write(wanted, loan) === false) this.#pause()
     this.#fill?.readerMoved()
+    this.#turnBytes += wanted.byteLength
     if (this.position > this.#last) this.#finish()
+    else if (this.#turnBytes >= TURN_BYTES) this.#giveTurn()
+  }
+
+  #giveTurn(): void {
+    this.#turnBytes = 0
+    this.#isWaiting = true
+    setImmediate(() => {
+      this.#isWaiting = false
+      this.#pump()
+    })
   }
 
   #pause(): void {

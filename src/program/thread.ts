@@ -239,7 +239,8 @@ export class ProxyThread {
     return this.#live.limitReport(isFirst)
   }
 
-  listen(): Promise<Address> {
+  async listen(): Promise<Address> {
+    await this.#live.cache?.opened
     return this.#server.listen()
   }
 

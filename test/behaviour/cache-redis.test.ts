@@ -194,3 +194,20 @@ test(
     assert.ok(asked(fresh) >= 1)
   },
 )
+
+test('a node that is ready has what was kept in its earlier life', { skip }, async () => {
+  const keys = Array.from({ length: 6 }, (_, index) => `lives-${count}-${index}`)
+  const one = await openNode()
+  for (const key of keys) {
+    s3.putObject('b', key, key)
+    assert.equal((await request(`${one.url}/b/${key}`)).text, key)
+  }
+  await one.close()
+  const again = await openNode()
+  const answers = await Promise.all(keys.map((key) => request(`${again.url}/b/${key}`)))
+  await again.close()
+  assert.deepEqual(
+    answers.map(({ headers }) => headers['x-cache']),
+    keys.map(() => 'HIT'),
+  )
+})

@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { test } from 'node:test'
+
+import { FillMemory } from './fill-memory.ts'
+import { MemoryTier } from './memory-tier.ts'
+import { ObjectSlices } from './object-slices.ts'
+import { SliceBody } from './slice-body.ts'
+import { Tiers } from './tiers.ts'
+
+const MIB = 1024 * 1024
+const FACTS = {
+  bucket: 'b',
+  objectKey: 'k',
+  tags: [],
+  objectBytes: 0,
+  receivedAt: 0,
+  keepUntil: Infinity,
+}
+
+test('who takes all at once of what is held leaves others their turn every few MiB', async () => {
+  const size = 24 * MIB
+  const tier = new MemoryTier({ maxBytes: 100 * MIB, now: () => 0 })
+  for (let index = 0; index < size / MIB; index += 1) {
+    await tier.put(`sname${index}`, { kind: 'slice', ...FACTS, bytes: new Uint8Array(MIB) })
+  }
+  await tier.put('name', { kind: 'slice', ...FACTS, bytes: new Uint8Array(MIB) })
+  const world = {
+    tiers: new Tiers([tier], { maxObjectBytes: {} }),
+    fills: new Map(),
+    memory: new FillMemory(0),
+    settings: { sliceBytes: MIB, spanSlices: 1 },
+  }
+  const slices = new ObjectSlices({ bytesName: 'name', size, facts: FACTS }, world, () =>
+    assert.fail('all of it is held'),
+  )
+  let taken = 0
+  let isEnded = false
+  new SliceBody(slices, { first: 0, last: size - 1 }).start({
+    write: (chunk) => {
+      taken += chunk.byteLength
+      return true
+    },
+    end: () => (isEnded = true),
+    fail: assert.fail,
+  })
+  const turns = [taken]
+  while (!isEnded) {
+    const before = taken
+    await nextTurn()
+    turns.push(taken - before)
+  }
+  assert.ok(
+    Math.max(...turns) <= 5 * MIB,
+    `MiB in each turn: ${turns.map((one) => one / MIB).join()}`,
+  )
+  assert.equal(taken, size)
+})
