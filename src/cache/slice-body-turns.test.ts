@@ -22,9 +22,9 @@ test('who takes all at once of what is held leaves others their turn every few M
   const size = 24 * MIB
   const tier = new MemoryTier({ maxBytes: 100 * MIB, now: () => 0 })
   for (let index = 0; index < size / MIB; index += 1) {
-    await tier.put(`sname${index}`, { kind: 'slice', ...FACTS, bytes: new Uint8Array(MIB) })
+    tier.put(`sname${index}`, { kind: 'slice', ...FACTS, bytes: new Uint8Array(MIB) })
   }
-  await tier.put('name', { kind: 'slice', ...FACTS, bytes: new Uint8Array(MIB) })
+  tier.put('name', { kind: 'slice', ...FACTS, bytes: new Uint8Array(MIB) })
   const world = {
     tiers: new Tiers([tier], { maxObjectBytes: {} }),
     fills: new Map(),
@@ -35,17 +35,17 @@ test('who takes all at once of what is held leaves others their turn every few M
     assert.fail('all of it is held'),
   )
   let taken = 0
-  let isEnded = false
+  const ends: true[] = []
   new SliceBody(slices, { first: 0, last: size - 1 }).start({
     write: (chunk) => {
       taken += chunk.byteLength
       return true
     },
-    end: () => (isEnded = true),
+    end: () => void ends.push(true),
     fail: assert.fail,
   })
   const turns = [taken]
-  while (!isEnded) {
+  while (ends.length === 0) {
     const before = taken
     await nextTurn()
     turns.push(taken - before)
