@@ -109,6 +109,20 @@ export class DiskIndex {
     })
   }
 
+  /** The files of what was used longest ago, of so many bytes together. */
+  oldestFiles(bytes: number): string[] {
+    const sql = `SELECT file, size FROM entries WHERE file IS NOT NULL
+      ORDER BY used_at, id LIMIT ${EVICTED_AT_ONCE}`
+    const files: string[] = []
+    let found = 0
+    for (const { file, size } of this.#all<{ file: string; size: number }>(sql)) {
+      if (found >= bytes) break
+      files.push(file)
+      found += size
+    }
+    return files
+  }
+
   remove(ids: readonly number[]): Removed {
     return transact(this.database, () => this.#removeIds(ids))
   }
@@ -173,6 +187,11 @@ export class DiskIndex {
     this.database.exec('PRAGMA incremental_vacuum(256)')
     const after = this.#freePages()
     return after < before && after > FREE_PAGES_KEPT
+  }
+
+  /** Gives back what was written ahead: it waits for the disk. */
+  settle(): void {
+    this.database.exec('PRAGMA wal_checkpoint(TRUNCATE)')
   }
 
   close(): void {

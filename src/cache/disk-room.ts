@@ -1,7 +1,9 @@
 // How much of the disk there is for all buckets, and for each: room is made before rows come, among
 // a bucket's own entries where it has a bound of its own. What was used longest ago goes first. The
-// index counts what everybody who shares the folder has put there.
+// index counts what everybody who shares the folder has put there. A disk that turns out to be full
+// is a bound as well, for as long as it is.
 
+import { statfs } from 'node:fs/promises'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 
 import type { Change, DiskIndex, NewRow } from './disk-index.ts'
@@ -9,6 +11,7 @@ import type { OpenFiles } from './disk-open-files.ts'
 import { patiently } from './disk-patience.ts'
 
 export interface RoomTerms {
+  readonly folder: string
   readonly files: OpenFiles
   /** It may change. */
   readonly maxBytes: () => number
@@ -28,11 +31,17 @@ const MAX_SLACK_BYTES = 8 * 1024 * 1024
 const MOST_AT_ONCE = 16 * 1024 * 1024
 /** What comes at once is a small part of what there may be, since as much has to go before it. */
 const SHARE_AT_ONCE = 8
+/** Left to a disk that was full: what the index writes ahead of itself must find room. */
+const LEAST_SPARED_BYTES = 2 * 1024 * 1024
+const MOST_SPARED_BYTES = 256 * 1024 * 1024
+const SHARE_SPARED = 16
 
 export class DiskRoom {
   readonly #terms: RoomTerms
   readonly #index: DiskIndex
   readonly #settleUses: () => Promise<void>
+  /** What the disk has room for, where that is less than it may take. */
+  #fits = Infinity
 
   constructor(terms: RoomTerms, index: DiskIndex, settleUses: () => Promise<void>) {
     this.#terms = terms
@@ -46,7 +55,7 @@ export class DiskRoom {
 
   /** How many of these, at least one, may come at once. */
   partOf(changes: readonly Change[]): number {
-    const most = Math.min(MOST_AT_ONCE, this.#terms.maxBytes() / SHARE_AT_ONCE)
+    const most = Math.min(MOST_AT_ONCE, this.#most() / SHARE_AT_ONCE)
     const sums = new Map<string, number>()
     let bytes = 0
     for (const [count, { row }] of changes.entries()) {
@@ -62,29 +71,53 @@ export class DiskRoom {
   }
 
   async makeFor(changes: readonly Change[]): Promise<void> {
-    const { maxBytes, maxBytesOf } = this.#terms
+    const { maxBytesOf } = this.#terms
     const rows = changes.map(({ row }) => row).filter((row) => row !== undefined)
     for (const bucket of new Set(rows.map(({ facts }) => facts.bucket))) {
       const most = maxBytesOf(bucket)
       const own = rows.filter(({ facts }) => facts.bucket === bucket)
       if (most !== undefined) await this.#evictFor(bytesOf(own), most, bucket)
     }
-    await this.#evictFor(bytesOf(rows), maxBytes())
+    await this.#evictFor(bytesOf(rows), this.#most())
+  }
+
+  /** The disk has refused so much: as much goes, files first, since even rows need room to go. */
+  async giveWay(bytes: number): Promise<void> {
+    const held = this.#held(undefined)
+    this.#fits = Math.max(0, held - spared(held))
+    const files = this.#index.oldestFiles(bytes + spared(held))
+    await this.#terms.files.remove(files)
+    this.#index.settle()
+    await this.#evictFor(bytes, this.#fits)
   }
 
   /** What is there may be more than there may be now: it is from before, or of others. */
   async trim(): Promise<void> {
-    const { maxBytes, maxBytesOf } = this.#terms
+    if (this.#fits !== Infinity) await this.#measure()
+    const { maxBytesOf } = this.#terms
     for (const bucket of this.#index.buckets()) {
       const most = maxBytesOf(bucket)
       if (most !== undefined) await this.#evictFor(0, most, bucket)
     }
-    await this.#evictFor(0, maxBytes())
+    await this.#evictFor(0, this.#most())
+  }
+
+  /** There may be more room by now. */
+  async #measure(): Promise<void> {
+    this.#index.settle()
+    const { bavail, bsize } = await statfs(this.#terms.folder)
+    const room = this.#held(undefined) + bavail * bsize
+    const fits = room - spared(room)
+    this.#fits = fits < this.#terms.maxBytes() ? Math.max(0, fits) : Infinity
+  }
+
+  #most(): number {
+    return Math.min(this.#terms.maxBytes(), this.#fits)
   }
 
   #mostOf(bucket: string): number {
-    const maxBytes = this.#terms.maxBytes()
-    return Math.min(maxBytes, this.#terms.maxBytesOf(bucket) ?? maxBytes)
+    const most = this.#most()
+    return Math.min(most, this.#terms.maxBytesOf(bucket) ?? most)
   }
 
   /** Of one bucket, or of all. */
@@ -109,6 +142,10 @@ export class DiskRoom {
   #held(bucket: string | undefined): number {
     return (bucket === undefined ? this.#index.total() : this.#index.totalFor(bucket)).bytes
   }
+}
+
+function spared(bytes: number): number {
+  return Math.min(MOST_SPARED_BYTES, Math.max(LEAST_SPARED_BYTES, bytes / SHARE_SPARED))
 }
 
 function bytesOf(rows: readonly NewRow[]): number {

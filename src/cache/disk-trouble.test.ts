@@ -14,13 +14,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { describe, test } from 'node:test'
+import type { TestContext } from 'node:test'
 
 import type { DiskTier } from './disk-tier.ts'
 import { filesIn, slice, states, until, worldOf } from './disk-world.contract.ts'
 import { assertSameEntry, headEntry, patternBytes } from './entries.contract.ts'
 
 const MIB = 1024 * 1024
-const TMPFS = ['-t', 'tmpfs', '-o', 'size=6m,mode=777', 'tmpfs']
+const TMPFS = ['-t', 'tmpfs', '-o', 'size=16m,mode=777', 'tmpfs']
 
 describe('what is damaged on disk', () => {
   test('is a miss and a counted error, whichever byte it is, and goes away', async (t) => {
@@ -203,29 +204,71 @@ describe('where the folder fails, the disk tier steps aside and comes back by it
     assert.deepEqual(states(events), ['aside'])
   })
 
-  test('when the disk is full', { skip: tmpfsMissing() }, async (t) => {
-    const folder = mkdtempSync(join(tmpdir(), 'sluice-disk-'))
-    assert.ok(asRoot('mount', ...TMPFS, folder))
-    const { open, events } = worldOf(t, join(folder, 'cache'))
-    t.after(() => {
-      asRoot('umount', folder)
-      rmSync(folder, { recursive: true })
-    })
+  test('when the disk is full of what is not its own', { skip: tmpfsMissing() }, async (t) => {
+    const { folder, open, events } = onSmallDisk(t)
     const tier = open()
     const other = join(folder, 'other')
-    writeFileSync(other, Buffer.alloc(2 * MIB))
-    for (let seed = 0; seed < 8; seed += 1) await tier.put(`${seed}`, slice(seed, MIB))
-    assert.equal(states(events)[0], 'aside')
+    writeFileSync(other, Buffer.alloc(15.5 * MIB))
+    await tier.put('0', slice(0, MIB))
+    assert.deepEqual(states(events), ['aside'])
     await tier.put('key', headEntry())
     rmSync(other)
     await until(() => states(events).includes('back'), 'it comes back')
+    await tier.put('0', slice(0, MIB))
     assertSameEntry(await tier.get('0'), slice(0, MIB))
-    assert.deepEqual(
-      filesIn(join(folder, 'cache')).filter((name) => name.endsWith('.tmp')),
-      [],
-    )
+    assert.deepEqual(unfinished(folder), [])
   })
 })
+
+describe('a disk that has less room than there may be of it', { skip: tmpfsMissing() }, () => {
+  test('is a bound: what is old goes for what is new, and all that is there is served', async (t) => {
+    const { folder, open, events } = onSmallDisk(t)
+    const tier = open()
+    const other = join(folder, 'other')
+    writeFileSync(other, Buffer.alloc(6 * MIB))
+    const length = MIB / 4
+    for (let seed = 0; seed < 80; seed += 1) {
+      await tier.put(`${seed}`, slice(seed, length))
+      assertSameEntry(await tier.get(`${seed}`), slice(seed, length))
+    }
+    const { evictions, errors, bytes } = tier.stats()
+    assert.ok(evictions > 10 && errors === 0, `${evictions} evicted, ${errors} errors`)
+    assert.ok(bytes > MIB && bytes < 10 * MIB, `${bytes} bytes`)
+    assert.ok(tier.saveBan('ban', '{}', 0))
+    rmSync(other)
+    await until(async () => {
+      await tier.put('more', slice(1, length))
+      for (let seed = 0; seed < 40; seed += 1) await tier.put(`${seed}`, slice(seed, length))
+      return tier.stats().bytes > 8 * MIB
+    }, 'the room that was made is used')
+    assert.deepEqual([states(events), unfinished(folder)], [[], []])
+  })
+
+  test('is a bound for what comes at once, too', async (t) => {
+    const { folder, open, events } = onSmallDisk(t)
+    const tier = open()
+    const seeds = Array.from({ length: 80 }, (_, seed) => seed)
+    await Promise.all(seeds.map((seed) => tier.put(`${seed}`, slice(seed, MIB / 4))))
+    assert.ok(tier.stats().evictions > 0)
+    assertSameEntry(await tier.get('79'), slice(79, MIB / 4))
+    assert.deepEqual([states(events), unfinished(folder)], [[], []])
+  })
+})
+
+function onSmallDisk(t: TestContext): ReturnType<typeof worldOf> {
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-disk-'))
+  assert.ok(asRoot('mount', ...TMPFS, folder))
+  const world = worldOf(t, join(folder, 'cache'))
+  t.after(() => {
+    asRoot('umount', folder)
+    rmSync(folder, { recursive: true })
+  })
+  return { ...world, folder }
+}
+
+function unfinished(folder: string): string[] {
+  return filesIn(join(folder, 'cache')).filter((name) => name.endsWith('.tmp'))
+}
 
 /** Why there can be no small disk here. */
 function tmpfsMissing(): string | false {

@@ -24,15 +24,27 @@ const FOLDER_TROUBLE: ReadonlySet<string> = new Set([
   'ESTALE',
 ])
 
+const SQLITE_FULL = 13
+
+/** There is no more room: what is there is as good as ever. */
+export function isFull(error: unknown): boolean {
+  const code = codeOf(error)
+  return code === 'ENOSPC' || code === 'EDQUOT' || sqliteCode(error) === SQLITE_FULL
+}
+
 /** Undefined for what did not come from SQLite. */
 export function sqliteTrouble(error: unknown): SqliteTrouble | undefined {
-  if (!(error instanceof Error) || !('errcode' in error)) return undefined
-  if (typeof error.errcode !== 'number') return undefined
-  // The low byte is the primary code; the others say more about it.
-  const primary = error.errcode & 0xff
+  const primary = sqliteCode(error)
+  if (primary === undefined) return undefined
   if (SQLITE_BUSY.has(primary)) return 'busy'
   if (SQLITE_CORRUPT.has(primary)) return 'corrupt'
   return SQLITE_UNUSABLE.has(primary) ? 'unusable' : 'misuse'
+}
+
+function sqliteCode(error: unknown): number | undefined {
+  if (!(error instanceof Error) || !('errcode' in error)) return undefined
+  // The low byte is the primary code; the others say more about it.
+  return typeof error.errcode === 'number' ? error.errcode & 0xff : undefined
 }
 
 /** Thrown where a file's place is missing, not the file. */

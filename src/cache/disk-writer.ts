@@ -11,6 +11,7 @@ import type { Change, DiskIndex, NewRow } from './disk-index.ts'
 import { patiently } from './disk-patience.ts'
 import { DiskRoom } from './disk-room.ts'
 import type { RoomCounts, RoomTerms } from './disk-room.ts'
+import { isFull } from './disk-trouble.ts'
 import { KeyTurns } from './disk-turns.ts'
 import type { Entry } from './tier.ts'
 
@@ -106,7 +107,7 @@ export class DiskWriter {
 
   async #put(key: string, entry: Entry): Promise<void> {
     const parts = encodeEntry(entry, key)
-    const length = sum(parts.map((part) => part.length))
+    const length = lengthOf(parts)
     const size = sizeOf(key, entry, length)
     const now = this.#terms.now()
     if (!this.#room.couldHold(entry.bucket, size) || entry.keepUntil < now) return this.remove(key)
@@ -158,12 +159,23 @@ export class DiskWriter {
     if (this.#filesUnderWay < FILES_AT_ONCE) this.#filesUnderWay += 1
     else await new Promise<void>((resolve) => this.#fileQueue.push(resolve))
     try {
-      await writeFileWhole(folder, name, parts)
+      await this.#withRoom(lengthOf(parts), () => writeFileWhole(folder, name, parts))
       return name
     } finally {
       const next = this.#fileQueue.shift()
       if (next === undefined) this.#filesUnderWay -= 1
       else next()
+    }
+  }
+
+  /** A disk that is full has room again for what is new, once what is old has gone. */
+  async #withRoom<Result>(bytes: number, work: () => Promise<Result>): Promise<Result> {
+    try {
+      return await work()
+    } catch (error) {
+      if (!isFull(error)) throw error
+      await this.#room.giveWay(bytes)
+      return work()
     }
   }
 
@@ -198,7 +210,7 @@ export class DiskWriter {
     const overtaken = batch.filter((waiting) => !changes.includes(waiting))
     try {
       await this.#room.makeFor(changes)
-      const replaced = await patiently(() => this.#writeRows(changes))
+      const replaced = await this.#withRoom(0, () => patiently(() => this.#writeRows(changes)))
       for (const { resolve } of batch) resolve()
       await this.#removeFiles([...filesOf(overtaken), ...replaced])
     } catch (error) {
@@ -238,6 +250,10 @@ function sizeOf(key: string, { objectKey, tags }: Entry, length: number): number
 
 function filesOf(changes: readonly Change[]): string[] {
   return changes.map(({ row }) => row?.file).filter((file) => file !== undefined)
+}
+
+function lengthOf(parts: readonly Uint8Array[]): number {
+  return sum(parts.map((part) => part.length))
 }
 
 function sum(numbers: readonly number[]): number {

@@ -89,6 +89,8 @@ export interface Sent {
   readonly endedAt: number
   /** Of that time, for how long the client was waited for. */
   readonly stalledMs: number
+  /** Why it was cut off; undefined where it is whole, or the client left. */
+  readonly broken?: Error | undefined
 }
 
 export class Exchange {

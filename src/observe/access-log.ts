@@ -76,7 +76,7 @@ export function accessLine(exchange: Exchange): AccessLine {
     failovers: failed.length === 0 ? undefined : failed.slice(0, MOST_FAILOVERS).map(describe),
     error: refusal?.code,
     // Of a policy's no the cause is its reason, and is told once.
-    cause: refusal?.policy === undefined ? causeOf(refusal?.cause) : undefined,
+    cause: refusal?.policy === undefined ? causeOf(refusal?.cause ?? sent?.broken) : undefined,
     aborted: sent?.isWhole !== true,
   }
 }

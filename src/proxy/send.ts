@@ -77,6 +77,7 @@ class Transmission implements Sink {
   #loans: readonly Loan[] = NO_LOANS
   #bytes = 0
   #firstByteAt: number | undefined
+  #broken: Error | undefined
   /** Since when the client has been waited for, and for how long before that. */
   #stalledAt: number | undefined
   #stalledMs = 0
@@ -153,6 +154,7 @@ class Transmission implements Sink {
       this.#done({ kind: 'unsent', reason })
       return
     }
+    this.#broken = reason
     this.#cutOff()
   }
 
@@ -279,6 +281,7 @@ class Transmission implements Sink {
       firstByteAt: this.#firstByteAt,
       endedAt,
       stalledMs: this.#stalledMs + endedAt - (this.#stalledAt ?? endedAt),
+      broken: this.#broken,
     })
   }
 }

@@ -187,8 +187,20 @@ test('of a client that leaves, the bytes really sent are told', async () => {
   })
   const line = await lineWith('leaves')
   assert.equal(line['aborted'], true)
+  assert.equal(line['cause'], undefined)
   assert.equal(line['status'], 200)
   assert.ok(Number(line['bytes']) >= bytes && Number(line['bytes']) < LARGE, String(line['bytes']))
+})
+
+test('of an answer that could not be completed, the reason is told', async () => {
+  const fault = front.s3.fault({ kind: 'cut', afterBytes: 30_000, match: { key: 'large' } })
+  const { aborted } = await download(`${front.url}/files/large`, {
+    headers: { 'X-Request-ID': 'broken' },
+  })
+  fault.remove()
+  const line = await lineWith('broken')
+  assert.deepEqual([aborted, line['status'], line['aborted']], [true, 200, true])
+  assert.match(String(line['cause']), /\w/)
 })
 
 test('of a client that leaves before an answer, the status is 0', async () => {
