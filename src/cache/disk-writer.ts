@@ -16,7 +16,6 @@ import { KeyTurns } from './disk-turns.ts'
 import type { Entry } from './tier.ts'
 
 export interface WriterTerms extends RoomTerms {
-  readonly folder: string
   /** How much may wait to be written before puts are let go. */
   readonly maxPendingBytes: number
   readonly now: () => number
