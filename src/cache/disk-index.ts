@@ -109,18 +109,16 @@ export class DiskIndex {
     })
   }
 
-  /** The files of what was used longest ago, of so many bytes together. */
-  oldestFiles(bytes: number): string[] {
-    const sql = `SELECT file, size FROM entries WHERE file IS NOT NULL
+  /** What was used longest ago of what has a file, so many bytes together or a first part of them. */
+  oldestFiles(bytes: number): { readonly id: number; readonly file: string }[] {
+    const sql = `SELECT id, file, size FROM entries WHERE file IS NOT NULL
       ORDER BY used_at, id LIMIT ${EVICTED_AT_ONCE}`
-    const files: string[] = []
     let found = 0
-    for (const { file, size } of this.#all<{ file: string; size: number }>(sql)) {
-      if (found >= bytes) break
-      files.push(file)
+    return this.#all<{ id: number; file: string; size: number }>(sql).filter(({ size }) => {
+      const isWanted = found < bytes
       found += size
-    }
-    return files
+      return isWanted
+    })
   }
 
   remove(ids: readonly number[]): Removed {

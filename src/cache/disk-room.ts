@@ -6,9 +6,10 @@
 import { statfs } from 'node:fs/promises'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 
-import type { Change, DiskIndex, NewRow } from './disk-index.ts'
+import type { Change, DiskIndex, NewRow, Removed } from './disk-index.ts'
 import type { OpenFiles } from './disk-open-files.ts'
 import { patiently } from './disk-patience.ts'
+import { isFull } from './disk-trouble.ts'
 
 export interface RoomTerms {
   readonly folder: string
@@ -85,10 +86,11 @@ export class DiskRoom {
   async giveWay(bytes: number): Promise<void> {
     const held = this.#held(undefined)
     this.#fits = Math.max(0, held - spared(held))
-    const files = this.#index.oldestFiles(bytes + spared(held))
-    await this.#terms.files.remove(files)
-    this.#index.settle()
+    const oldest = this.#index.oldestFiles(bytes + spared(held))
+    await this.#terms.files.remove(oldest.map(({ file }) => file))
+    this.#count(await patiently(() => this.#index.remove(oldest.map(({ id }) => id))))
     await this.#evictFor(bytes, this.#fits)
+    this.#settle()
   }
 
   /** What is there may be more than there may be now: it is from before, or of others. */
@@ -104,11 +106,20 @@ export class DiskRoom {
 
   /** There may be more room by now. */
   async #measure(): Promise<void> {
-    this.#index.settle()
+    this.#settle()
     const { bavail, bsize } = await statfs(this.#terms.folder)
     const room = this.#held(undefined) + bavail * bsize
     const fits = room - spared(room)
     this.#fits = fits < this.#terms.maxBytes() ? Math.max(0, fits) : Infinity
+  }
+
+  /** What finds no room in its place stays where it is written ahead. */
+  #settle(): void {
+    try {
+      this.#index.settle()
+    } catch (error) {
+      if (!isFull(error)) throw error
+    }
   }
 
   #most(): number {
@@ -123,7 +134,6 @@ export class DiskRoom {
   /** Of one bucket, or of all. */
   async #evictFor(incoming: number, most: number, bucket?: string): Promise<void> {
     if (this.#held(bucket) + incoming <= most) return
-    const { counts } = this.#terms
     const slack = Math.min(MAX_SLACK_BYTES, most / 32)
     const target = Math.max(0, most - incoming - slack)
     await this.#settleUses()
@@ -132,11 +142,16 @@ export class DiskRoom {
       if (excess <= 0) return
       const gone = await patiently(() => this.#index.evict(excess, bucket))
       if (gone.entries === 0) return
-      counts.evictions += gone.entries
-      countEach(gone.buckets, counts.evictionsOf)
+      this.#count(gone)
       await this.#terms.files.remove(gone.files)
       await nextTurn()
     }
+  }
+
+  #count({ entries, buckets }: Pick<Removed, 'entries' | 'buckets'>): void {
+    const { counts } = this.#terms
+    counts.evictions += entries
+    countEach(buckets, counts.evictionsOf)
   }
 
   #held(bucket: string | undefined): number {

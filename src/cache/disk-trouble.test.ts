@@ -244,6 +244,21 @@ describe('a disk that has less room than there may be of it', { skip: tmpfsMissi
     assert.deepEqual([states(events), unfinished(folder)], [[], []])
   })
 
+  test('takes the place in the index from what loses its file', async (t) => {
+    const { open, events } = onSmallDisk(t)
+    const tier = open()
+    // Older, and in the index itself: their turn is first, and they have no files to give.
+    for (let seed = 0; seed < 120; seed += 1) await tier.put(`small ${seed}`, slice(seed, 40_000))
+    for (let seed = 0; seed < 60; seed += 1) await tier.put(`${seed}`, slice(seed, MIB / 4))
+    for (let seed = 0; seed < 60; seed += 1) {
+      const found = await tier.get(`${seed}`)
+      if (found !== undefined) assertSameEntry(found, slice(seed, MIB / 4))
+    }
+    const { evictions, errors } = tier.stats()
+    assert.ok(evictions > 0)
+    assert.deepEqual([errors, states(events)], [0, []])
+  })
+
   test('is a bound for what comes at once, too', async (t) => {
     const { folder, open, events } = onSmallDisk(t)
     const tier = open()

@@ -42,6 +42,8 @@ const USES_AT_ONCE = 256
 /** How much may be written ahead before a checkpoint; a row touches about so many bytes of pages. */
 const CHECKPOINT_BYTES = 8 * 1024 * 1024
 const ROW_PAGES_BYTES = 20 * 1024
+/** What the index has written ahead takes some of the room that is made, and gives it back behind it. */
+const TRIES_FOR_ROOM = 4
 
 interface Waiting extends Change {
   readonly turn: number
@@ -169,12 +171,13 @@ export class DiskWriter {
 
   /** A disk that is full has room again for what is new, once what is old has gone. */
   async #withRoom<Result>(bytes: number, work: () => Promise<Result>): Promise<Result> {
-    try {
-      return await work()
-    } catch (error) {
-      if (!isFull(error)) throw error
-      await this.#room.giveWay(bytes)
-      return work()
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await work()
+      } catch (error) {
+        if (!isFull(error) || tries === TRIES_FOR_ROOM) throw error
+        await this.#room.giveWay(bytes)
+      }
     }
   }
 

@@ -48,7 +48,9 @@ export function withoutValues(
   env: Environment,
 ): Problem {
   const hidden = [...names]
-    .flatMap((name) => spellings(env[name] ?? '').map((text) => [name, text] as const))
+    .flatMap((name) =>
+      spellings(valueOf(name, undefined, env) ?? '').map((text) => [name, text] as const),
+    )
     .toSorted(([, one], [, other]) => other.length - one.length)
   const hide = (shown: string): string =>
     hidden.reduce((text, [name, value]) => text.replaceAll(value, () => `\${${name}}`), shown)

@@ -71,7 +71,7 @@ function withUsualCase(text: string): string {
     .replace(/ Gmt$/, ' GMT')
 }
 
-/** RFC 9111 §5.1: what comes out of a cache says how old it is. */
-export function ageField(ageMs: number): string[] {
-  return ['Age', String(Math.floor(ageMs / 1000))]
+/** RFC 9111 §5.1: what comes out of a cache says how old it is, and what comes just now does not. */
+export function ageField(ageMs: number | undefined): string[] {
+  return ageMs === undefined ? [] : ['Age', String(Math.floor(ageMs / 1000))]
 }

@@ -5,6 +5,7 @@
 import { Cancellation } from '../primitives/cancel.ts'
 import type { Flow, Loan, Sink, StreamBody } from '../exchange/body.ts'
 import { discardBody } from '../exchange/body.ts'
+import { strongTag } from '../exchange/version.ts'
 import { askedNobody, failureFrom, OriginFailure } from './failure.ts'
 import type { Lease } from './lease.ts'
 import type { FoundObject, ObjectAnswer, ObjectQuestion } from './question.ts'
@@ -175,8 +176,8 @@ export class ContinuedBody implements StreamBody, Flow, Sink {
 
   async #continue(failure: OriginFailure): Promise<void> {
     const { set, question, found, trail, last } = this.#options
-    const etag = found.head.etag
-    if (etag === undefined || etag.startsWith('W/')) {
+    const etag = strongTag(found.head)
+    if (etag === undefined) {
       this.#giveUp(failure)
       return
     }

@@ -60,10 +60,8 @@ function presentAgain(
   return { status: 200, block, headers, commonHeaders: NO_FIELDS, body, statedLength }
 }
 
-/** What comes just now does not say how old it is. */
 function addAge({ dateAt, ageMs }: Aged, headers: string[]): void {
-  headers.push('Date', formatHttpDate(dateAt))
-  if (ageMs !== undefined) headers.push(...ageField(ageMs))
+  headers.push('Date', formatHttpDate(dateAt), ...ageField(ageMs))
 }
 
 /** Past the cache, it is as old as whoever it came from says. */
@@ -78,13 +76,12 @@ type Draft = Reply & { readonly headers: string[] }
 
 function presentSelected(obtained: Obtained, plan: Plan, route: RouteRules): Draft {
   const { head, selected, aged } = obtained
-  const age = aged?.ageMs === undefined ? [] : ageField(aged.ageMs)
   switch (selected.kind) {
     case 'precondition-failed':
-      throw new Refusal('precondition_failed', { headers: age })
+      throw new Refusal('precondition_failed', { headers: ageField(aged?.ageMs) })
     case 'unsatisfiable':
       throw new Refusal('range_not_satisfiable', {
-        headers: ['Content-Range', formatUnsatisfied(selected.size), ...age],
+        headers: ['Content-Range', formatUnsatisfied(selected.size), ...ageField(aged?.ageMs)],
       })
     case 'not-modified':
       return notModified(head, plan, route)

@@ -39,9 +39,7 @@ export function serveStored(
 ): Served {
   const currentMs = currentAgeMs(stored.initialAgeMs, stored.receivedAt, at)
   const ageMs = isJustReceived && currentMs < 1000 ? undefined : currentMs
-  if (stored.outcome === 'absent') {
-    throw new Refusal('not_found', { headers: ageMs === undefined ? [] : ageField(ageMs) })
-  }
+  if (stored.outcome === 'absent') throw new Refusal('not_found', { headers: ageField(ageMs) })
   const { head, dateAt } = stored
   const size = head.size ?? 0
   const selected = select(plan, head, { first: 0, last: size - 1 })

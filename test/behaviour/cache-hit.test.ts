@@ -131,6 +131,7 @@ describe('a hit', () => {
     )
     const past = await cached.ask('/b/ranged', { headers: { Range: `bytes=${SIZE}-` } })
     assert.deepEqual([past.status, past.headers['content-range']], [416, `bytes */${SIZE}`])
+    assertHit(past)
     assert.equal(cached.asked('ranged').length, 1)
   })
 
@@ -144,7 +145,9 @@ describe('a hit', () => {
     assertHit(same)
     assert.deepEqual([same.headers['etag'], same.headers['cache-control']], [etag, 'max-age=60'])
     assert.equal((await ask({ 'If-None-Match': '"other"' })).status, 200)
-    assert.equal((await ask({ 'If-Match': '"other"' })).status, 412)
+    const failed = await ask({ 'If-Match': '"other"' })
+    assert.equal(failed.status, 412)
+    assertHit(failed)
     assert.equal(cached.asked('conditional').length, 1)
   })
 })
